@@ -1,0 +1,85 @@
+"""A fault seen in one place, with its evidence, and the change that mends it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from homelab.model.inventory import Inventory
+from homelab.model.operation import Operation
+from homelab.model.place import Network, Place
+from homelab.model.snapshot import Snapshot
+from homelab.model.trace import Cause, Target, Trace
+
+
+class NetworkName(NamedTuple):
+    """A Docker network of a guest of a host."""
+
+    host: str
+    guest: str
+    network: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One network, and the packets by which its reachability is judged.
+
+    ``declared`` tells whether the inventory wants it reachable. ``traces`` are what the model says of
+    each target; ``reachable`` is None when that is unknown, or when there is nothing to send to.
+    """
+
+    name: NetworkName
+    place: Place
+    subnets: tuple[Network, ...]
+    origin: str
+    targets: tuple[Target, ...]
+    traces: tuple[Trace, ...]
+    reachable: bool | None
+    declared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that a check may look at. ``inventory`` is empty when there is none."""
+
+    inventory: Inventory
+    snapshot: Snapshot
+    judgements: tuple[Judgement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """The smallest change that mends a fault, in the owner's own knob.
+
+    ``operations`` is what ``diagnose --fix`` runs; empty when only a person can do it, and then
+    ``commands`` is what that person types. ``opens`` says what else becomes reachable.
+    """
+
+    text: str
+    operations: tuple[Operation, ...] = ()
+    commands: tuple[str, ...] = ()
+    opens: tuple[str, ...] = ()
+    verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    fault: str
+    severity: str
+    at: Place
+    explains: str
+    cause: Cause | None = None
+    fix: Fix | None = None
+    affects: tuple[NetworkName, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One fault of the field. ``page`` is what ``homelab explain CODE`` prints."""
+
+    code: str
+    title: str
+    page: str
+    find: Callable[[Case], Iterator[Finding]]
+
+
+Checks: TypeAlias = tuple[Check, ...]

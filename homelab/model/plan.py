@@ -1,0 +1,94 @@
+"""The difference between two states, and the operations that remove it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from homelab.model.operation import Operation
+from homelab.model.resource import Key, Resource
+
+State: TypeAlias = Mapping[Key, Resource]
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    new: Resource
+    operations: tuple[Operation, ...]
+    disruption: str | None = None
+
+    @property
+    def key(self) -> Key:
+        return self.new.key
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    old: Resource
+    new: Resource
+    operations: tuple[Operation, ...]
+    disruption: str | None = None
+
+    @property
+    def key(self) -> Key:
+        return self.new.key
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    old: Resource
+    operations: tuple[Operation, ...]
+    disruption: str | None = None
+
+    @property
+    def key(self) -> Key:
+        return self.old.key
+
+
+Change: TypeAlias = Create | Replace | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An ordered set of changes; falsy when there is nothing to do."""
+
+    changes: tuple[Change, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    def operations(self) -> tuple[Operation, ...]:
+        return tuple(each for change in self.changes for each in change.operations)
+
+    def disruptions(self) -> tuple[str, ...]:
+        return tuple(each.disruption for each in self.changes if each.disruption)
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What really happened; ``failure`` is set when an operation did not go through."""
+
+    done: tuple[Operation, ...] = ()
+    failure: str | None = None
+    failed: Operation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeLost:
+    """A flow that worked before, or that was declared, and that does not work after the change."""
+
+    origin: str
+    target: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The whole story of one apply; ``rollback`` is set when it had to be taken back."""
+
+    plan: Plan
+    execution: Execution
+    remaining: Plan
+    lost: tuple[ProbeLost, ...] = ()
+    rollback: Execution | None = None
+    residue: tuple[str, ...] = ()

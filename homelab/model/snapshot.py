@@ -1,0 +1,52 @@
+"""What was observed, at one moment, in every place: the only input besides the inventory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from homelab.model.docker import Daemon
+from homelab.model.kernel import Namespace
+from homelab.model.lxc import Instance, Runtime
+from homelab.model.place import HOST, Place, guest
+
+SCHEMA = "homelab.snapshot/1"
+
+PROTOCOL = 201
+"""rtnetlink protocol number (rtm_protocol) that marks a route as homelab's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Facts of the whole lab.
+
+    ``aliases`` gives other names of a place (``netns:edge`` → ``router``). ``daemons`` has the Docker
+    daemon of each place that runs one (guests, and the host if it does). ``unread`` maps a place, or
+    ``PLACE/SOURCE`` (``guest:web/docker``, ``host/lxd``), to the reason why it could not be read.
+    ``host`` is the host's name in the inventory, or its host name.
+    """
+
+    schema: str = SCHEMA
+    host: str = "host"
+    namespaces: Mapping[Place, Namespace] = field(default_factory=dict)
+    aliases: Mapping[Place, Place] = field(default_factory=dict)
+    runtime: Runtime | None = None
+    daemons: Mapping[Place, Daemon] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+    def resolve(self, place: Place) -> Place:
+        """The name under which ``namespaces`` holds this place, if it holds it at all."""
+        return self.aliases.get(place, place)
+
+    def namespace(self, place: Place) -> Namespace | None:
+        return self.namespaces.get(self.resolve(place))
+
+    @property
+    def host_namespace(self) -> Namespace | None:
+        return self.namespaces.get(HOST)
+
+    def instance(self, name: str) -> Instance | None:
+        if self.runtime is None:
+            return None
+        return next((each for each in self.runtime.instances if each.name == name), None)
+
+    def daemon(self, guest_name: str) -> Daemon | None:
+        return self.daemons.get(guest(guest_name))
