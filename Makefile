@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: check format test demo bench cases clean
+.PHONY: check format test demo bench pages clean
 
 check: .venv/ready
 	$(BIN)/ruff format --check -q .
@@ -16,6 +16,9 @@ format: .venv/ready
 
 .venv/ready: pyproject.toml requirements.lock
 	tests/setup venv
+
+pages: .venv/ready
+	$(BIN)/python -m docs.fault_pages
 
 test:
 	tests/setup test
