@@ -106,10 +106,14 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """One entry of an ``ingress`` list; no ``ports`` means every protocol and port."""
+    """One entry of an ``ingress`` list; no ``ports`` means every protocol and port.
+
+    ``lan``: the subnets of the host's uplink are sources too; ``allocate`` puts them there.
+    """
 
     sources: tuple[Network, ...]
     ports: tuple[Port, ...] = ()
+    lan: bool = False
 
 
 class Ingress(Enum):

@@ -202,8 +202,10 @@ class Namespace:
 
     ``inode`` identifies the namespace on its machine (st_ino of its nsfs file; 0: not known).
     ``netns_ids`` maps the netns ids that count in this namespace to inodes. ``sysctls`` has keys
-    such as ``net.ipv4.ip_forward`` with the text the kernel shows. ``unread`` names each source that
-    could not be read (``iptables-nft``, ``sockets``, …) with the reason: its absence says nothing.
+    such as ``net.ipv4.ip_forward`` with the text the kernel shows; the name of an interface stands in a
+    key as it is, dots included. ``unread`` names each source that could not be read with the reason
+    (``links``, ``routes``, ``rules``, ``neighbours``, ``fdb``, ``vlans``, ``sockets``, ``sysctls``, or
+    the tool of a Ruleset): its absence says nothing.
     """
 
     inode: int = 0

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from homelab.model.operation import Operation
+from homelab.model.operation import Operation, RestartInstance
 from homelab.model.resource import Key, Resource
 
 State: TypeAlias = Mapping[Key, Resource]
@@ -57,7 +57,14 @@ class Plan:
         return bool(self.changes)
 
     def operations(self) -> tuple[Operation, ...]:
-        return tuple(each for change in self.changes for each in change.operations)
+        """All operations in order; a guest that several changes restart is restarted once, at the last."""
+        every = [each for change in self.changes for each in change.operations]
+        last = {each: at for at, each in enumerate(every) if isinstance(each, RestartInstance)}
+        return tuple(
+            each
+            for at, each in enumerate(every)
+            if not isinstance(each, RestartInstance) or last[each] == at
+        )
 
     def disruptions(self) -> tuple[str, ...]:
         return tuple(each.disruption for each in self.changes if each.disruption)
@@ -87,8 +94,8 @@ class Applied:
     """The whole story of one apply; ``rollback`` is set when it had to be taken back."""
 
     plan: Plan
-    execution: Execution
-    remaining: Plan
+    execution: Execution = Execution()
+    remaining: Plan = Plan()
     lost: tuple[ProbeLost, ...] = ()
     rollback: Execution | None = None
     residue: tuple[str, ...] = ()

@@ -21,7 +21,8 @@ class Snapshot:
     ``aliases`` gives other names of a place (``netns:edge`` → ``router``). ``daemons`` has the Docker
     daemon of each place that runs one (guests, and the host if it does). ``unread`` maps a place, or
     ``PLACE/SOURCE`` (``guest:web/docker``, ``host/lxd``), to the reason why it could not be read.
-    ``host`` is the host's name in the inventory, or its host name.
+    ``host`` is the host's name in the inventory, or its host name. ``kept_sysctls`` are those of the
+    host that homelab keeps over reboots in its own file: key → (value, what it was before).
     """
 
     schema: str = SCHEMA
@@ -31,6 +32,7 @@ class Snapshot:
     runtime: Runtime | None = None
     daemons: Mapping[Place, Daemon] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
+    kept_sysctls: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def resolve(self, place: Place) -> Place:
         """The name under which ``namespaces`` holds this place, if it holds it at all."""

@@ -1,0 +1,109 @@
+"""The way back: the operations that undo an operation."""
+
+from typing import assert_never
+
+from homelab.model import operation as op
+
+
+def inverse(operation: op.Operation) -> tuple[op.Operation, ...]:
+    """What brings back the state before; empty where there is nothing to bring back.
+
+    A restart and a start are not undone: they change no configuration.
+    """
+    match operation:
+        case (
+            op.AddRoute()
+            | op.DeleteRoute()
+            | op.AddFilterRule()
+            | op.DeleteFilterRule()
+            | op.SetIngressFilter()
+            | op.DeleteIngressFilter()
+        ):
+            return (_kernel(operation),)
+        case op.SetSysctl() | op.KeepSysctl() | op.ForgetSysctl():
+            return (_sysctl(operation),)
+        case op.SetInstanceConfig() | op.SetInstanceDevice() | op.RestartInstance():
+            return _instance(operation)
+        case (
+            op.CreateDockerNetwork()
+            | op.RemoveDockerNetwork()
+            | op.ConnectContainer()
+            | op.DisconnectContainer()
+            | op.StartContainer()
+        ):
+            return _docker(operation)
+        case _:
+            assert_never(operation)
+
+
+def _kernel(
+    operation: op.AddRoute
+    | op.DeleteRoute
+    | op.AddFilterRule
+    | op.DeleteFilterRule
+    | op.SetIngressFilter
+    | op.DeleteIngressFilter,
+) -> op.Operation:
+    match operation:
+        case op.AddRoute(place, route):
+            return op.DeleteRoute(place, route)
+        case op.DeleteRoute(place, route):
+            return op.AddRoute(place, route)
+        case op.AddFilterRule(place, rule):
+            return op.DeleteFilterRule(place, rule)
+        case op.DeleteFilterRule(place, rule):
+            return op.AddFilterRule(place, rule)
+        case op.SetIngressFilter(place, chain):
+            return op.DeleteIngressFilter(place, chain)
+        case op.DeleteIngressFilter(place, chain):
+            return op.SetIngressFilter(place, chain)
+        case _:
+            assert_never(operation)
+
+
+def _sysctl(operation: op.SetSysctl | op.KeepSysctl | op.ForgetSysctl) -> op.Operation:
+    match operation:
+        case op.SetSysctl(place, key, value, was):
+            return op.SetSysctl(place, key, was, value)
+        case op.KeepSysctl(place, key, value, was):
+            return op.ForgetSysctl(place, key, value, was)
+        case op.ForgetSysctl(place, key, value, was):
+            return op.KeepSysctl(place, key, value, was)
+        case _:
+            assert_never(operation)
+
+
+def _instance(
+    operation: op.SetInstanceConfig | op.SetInstanceDevice | op.RestartInstance,
+) -> tuple[op.Operation, ...]:
+    match operation:
+        case op.SetInstanceConfig(place, instance, config, was):
+            return (op.SetInstanceConfig(place, instance, was, config),)
+        case op.SetInstanceDevice(place, instance, device, config, was):
+            return (op.SetInstanceDevice(place, instance, device, was, config),)
+        case op.RestartInstance():
+            return ()
+        case _:
+            assert_never(operation)
+
+
+def _docker(
+    operation: op.CreateDockerNetwork
+    | op.RemoveDockerNetwork
+    | op.ConnectContainer
+    | op.DisconnectContainer
+    | op.StartContainer,
+) -> tuple[op.Operation, ...]:
+    match operation:
+        case op.CreateDockerNetwork(place, network):
+            return (op.RemoveDockerNetwork(place, network),)
+        case op.RemoveDockerNetwork(place, network):
+            return (op.CreateDockerNetwork(place, network),)
+        case op.ConnectContainer(place, container, attachment):
+            return (op.DisconnectContainer(place, container, attachment),)
+        case op.DisconnectContainer(place, container, attachment):
+            return (op.ConnectContainer(place, container, attachment),)
+        case op.StartContainer():
+            return ()
+        case _:
+            assert_never(operation)

@@ -1,0 +1,79 @@
+"""Who claims which addresses, and which claims exclude each other."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+
+from homelab.model.inventory import NOWHERE, Inventory, Where
+from homelab.model.place import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """``kind`` is network, vlan or address; ``owner`` is how a message calls who claims it."""
+
+    subnet: Network
+    kind: str
+    owner: str
+    where: Where = field(default=NOWHERE, compare=False)
+
+    def __str__(self) -> str:
+        is_address = self.kind == "address"
+        return f"{self.owner} {self.subnet.network_address if is_address else self.subnet}"
+
+
+_EXCLUSIVE = {
+    frozenset(("network",)),
+    frozenset(("vlan",)),
+    frozenset(("network", "vlan")),
+    frozenset(("network", "address")),
+}
+
+
+def declared(inventory: Inventory) -> Iterator[Claim]:
+    """What an inventory claims: its networks, its VLANs, and the addresses of hosts and guests."""
+    for network in inventory.networks:
+        for subnet in network.subnets:
+            yield Claim(subnet, "network", f"network {network.full_name}", network.where)
+    for vlan in inventory.vlans:
+        for subnet in vlan.subnets:
+            yield Claim(subnet, "vlan", f"vlan {vlan.name}", vlan.where)
+    for guest in inventory.guests:
+        for each in guest.nic.addresses:
+            yield Claim(ip_network(each), "address", f"guest {guest.name}", guest.nic.where)
+    for host in inventory.hosts:
+        for each in host.addresses:
+            yield Claim(ip_network(each), "address", f"host {host.name}", host.where)
+
+
+def excludes(one: Claim, other: Claim) -> bool:
+    """Whether two claims of an inventory cannot cover the same addresses."""
+    return frozenset((one.kind, other.kind)) in _EXCLUSIVE
+
+
+def collisions(
+    claims: Iterable[Claim], matters: Callable[[Claim, Claim], bool]
+) -> Iterator[tuple[Claim, Claim]]:
+    """Pairs that overlap: each claim with the nearest one around it for which that matters.
+
+    Subnets are nested or disjoint, so one pass in the order of their addresses finds them all.
+    """
+    around: list[Claim] = []
+    for each in sorted(claims, key=_order):
+        while around and not _covers(around[-1], each):
+            around.pop()
+        above = next((one for one in reversed(around) if matters(one, each)), None)
+        if above is not None:
+            yield above, each
+        if not any(one.subnet == each.subnet and one.kind == each.kind for one in around):
+            around.append(each)
+
+
+def _order(claim: Claim) -> tuple[int, int, int, Where]:
+    subnet = claim.subnet
+    return subnet.version, int(subnet.network_address), subnet.prefixlen, claim.where
+
+
+def _covers(one: Claim, other: Claim) -> bool:
+    first, second = one.subnet, other.subnet
+    return first.version == second.version and first.overlaps(second)

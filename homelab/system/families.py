@@ -1,0 +1,23 @@
+"""The operations by what they change: rules of a kernel, sysctls, instances, a Docker daemon."""
+
+from typing import TypeAlias
+
+from homelab.model import operation as op
+
+Rule: TypeAlias = (
+    op.AddRoute
+    | op.DeleteRoute
+    | op.AddFilterRule
+    | op.DeleteFilterRule
+    | op.SetIngressFilter
+    | op.DeleteIngressFilter
+)
+Setting: TypeAlias = op.SetSysctl | op.KeepSysctl | op.ForgetSysctl
+OfInstance: TypeAlias = op.SetInstanceConfig | op.SetInstanceDevice | op.RestartInstance
+OfDocker: TypeAlias = (
+    op.CreateDockerNetwork
+    | op.RemoveDockerNetwork
+    | op.ConnectContainer
+    | op.DisconnectContainer
+    | op.StartContainer
+)

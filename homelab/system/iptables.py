@@ -1,0 +1,165 @@
+"""Accepts of homelab's own: a chain HOMELAB, its rules, and the jump to it, in one iptables-restore."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from homelab.errors import OperationError
+from homelab.model.operation import AddFilterRule, DeleteFilterRule, FilterRule
+from homelab.model.place import Network, Place
+from homelab.system.doors import Door
+from homelab.system.saved_rules import BUILT_IN, SavedTable, empty_table, tables
+
+Step: TypeAlias = AddFilterRule | DeleteFilterRule
+
+CHAIN = "HOMELAB"
+JUMP = f'-m comment --comment "homelab:jump" -j {CHAIN}'
+FAMILIES = {"iptables-nft": 4, "iptables-legacy": 4, "ip6tables-nft": 6, "ip6tables-legacy": 6}
+TABLES = ("filter", "raw")
+MARK = re.compile(r"[A-Za-z0-9_./:-]{1,200}")
+
+_PARENT = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,27}")
+_OWN = re.compile(r'(?P<match>.*?)-m comment --comment "?homelab:(?P<mark>[^"\s]+)"? -j ACCEPT')
+
+
+def change_filter(door: Door, steps: Sequence[Step]) -> None:
+    """Carry out steps of one tool and one table, all or none; ``OperationError`` when refused."""
+    for each in steps:
+        check(door.place, each.rule)
+    rule = steps[0].rule
+    printed = door.run([f"{rule.tool}-save", "-t", rule.table])
+    wanted = script(printed, steps)
+    door.run([f"{rule.tool}-restore", "--noflush", "--wait"], stdin=wanted)
+
+
+def check(place: Place, rule: FilterRule) -> None:
+    """Refuse a rule that could mean something else to iptables-restore than what it says."""
+    family = FAMILIES.get(rule.tool)
+    if family is None or rule.table not in TABLES:
+        raise OperationError(
+            f"{place}: no rule of homelab's stands in table {rule.table!r} of {rule.tool!r}; "
+            f"there are {', '.join(TABLES)} of {', '.join(FAMILIES)}"
+        )
+    if not _PARENT.fullmatch(rule.parent) or not MARK.fullmatch(rule.mark):
+        raise OperationError(
+            f"{place}: {rule.parent!r} with mark {rule.mark!r}: letters, digits and ._-/: only"
+        )
+    if any(each.version != family for each in (rule.source, rule.destination) if each):
+        raise OperationError(f"{place}: {rule.mark}: {rule.tool} holds addresses of IPv{family}")
+
+
+def spec(rule: FilterRule) -> str:
+    """The rule as iptables-save prints it: a network of all addresses is no match."""
+    return " ".join(
+        (
+            *_match("-s", rule.source),
+            *_match("-d", rule.destination),
+            f'-m comment --comment "homelab:{rule.mark}"',
+            "-j ACCEPT",
+        )
+    )
+
+
+def _match(option: str, network: Network | None) -> tuple[str, ...]:
+    return (option, str(network)) if network and network.prefixlen else ()
+
+
+def script(printed: str, steps: Sequence[Step]) -> str:
+    """Pure. What iptables-restore --noflush has to read after iptables-save has printed this.
+
+    Only what is homelab's own is written back: a place's other rules are never fed to the tool.
+    """
+    rule = steps[0].rule
+    before = tables(printed).get(rule.table, empty_table(rule.table))
+    change = _Change(steps[0].place, rule.tool, before)
+    for each in steps:
+        change = change.then(each)
+    return "\n".join((f"*{rule.table}", *change.commands(), "COMMIT", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Steps on their way to commands; ``own`` are the specs in our chain, ``parents`` need a jump."""
+
+    place: Place
+    tool: str
+    table: SavedTable
+    own: tuple[str, ...] | None = None
+    parents: tuple[str, ...] = ()
+
+    @property
+    def now(self) -> tuple[str, ...]:
+        return _own(self.table) if self.own is None else self.own
+
+    def then(self, step: Step) -> "_Change":
+        rule = step.rule
+        others = tuple(each for each in self.now if _mark(each) != rule.mark)
+        if isinstance(step, AddFilterRule):
+            self._refuse_unless_there(rule.parent)
+            parents = tuple(dict.fromkeys((*self.parents, rule.parent)))
+            return _Change(self.place, self.tool, self.table, (*others, spec(rule)), parents)
+        if others == self.now:
+            raise OperationError(
+                f"{self.place}: {self.tool} has no rule homelab:{rule.mark} in table {rule.table} "
+                "to delete; read the lab again"
+            )
+        return _Change(self.place, self.tool, self.table, others, self.parents)
+
+    def _refuse_unless_there(self, parent: str) -> None:
+        if parent in self.table.chains or parent in BUILT_IN[self.table.name]:
+            return
+        raise OperationError(
+            f"{self.place}: {self.tool} has no chain {parent} in table {self.table.name}; "
+            + ("is dockerd running?" if parent.startswith("DOCKER") else "who makes it?")
+        )
+
+    def commands(self) -> Iterator[str]:
+        if not self.now:
+            yield from self._removal()
+            return
+        if CHAIN not in self.table.chains:
+            yield f":{CHAIN} - [0:0]"
+        yield from (line for parent in self.parents for line in self._jump(parent))
+        before = _own(self.table)
+        kept = _common(before, self.now)
+        yield from (f"-D {CHAIN} {each}" for each in before[kept:])
+        yield from (f"-A {CHAIN} {each}" for each in self.now[kept:])
+
+    def _removal(self) -> Iterator[str]:
+        """Empty: the chain goes, and before it every jump of ours."""
+        if CHAIN not in self.table.chains:
+            return
+        yield from (f"-D {each.chain} {JUMP}" for each in self.table.rules if each.spec == JUMP)
+        yield f"-F {CHAIN}"
+        yield f"-X {CHAIN}"
+
+    def _jump(self, parent: str) -> Iterator[str]:
+        specs = [each.spec for each in self.table.of(parent)]
+        if specs[:1] == [JUMP]:
+            return
+        yield from (f"-D {parent} {JUMP}" for each in specs if each == JUMP)
+        yield f"-I {parent} 1 {JUMP}"
+
+
+def _own(table: SavedTable) -> tuple[str, ...]:
+    return tuple(each.spec for each in table.of(CHAIN) if _mark(each.spec))
+
+
+def _mark(written: str) -> str | None:
+    found = _OWN.fullmatch(written)
+    if not found or not MARK.fullmatch(found["mark"]):
+        return None
+    return found["mark"] if _MATCH.fullmatch(found["match"]) else None
+
+
+# What stands before the comment of a rule of ours; anything else is not fed back to the tool.
+_MATCH = re.compile(r"(-s [0-9A-Fa-f.:/]+ )?(-d [0-9A-Fa-f.:/]+ )?")
+
+
+def _common(before: tuple[str, ...], after: tuple[str, ...]) -> int:
+    """How many rules at the beginning stay where they are."""
+    pairs = zip(before, after, strict=False)
+    return next(
+        (at for at, (one, other) in enumerate(pairs) if one != other), min(len(before), len(after))
+    )

@@ -1,0 +1,217 @@
+"""Routes of homelab's own, added and deleted through rtnetlink, or with ip(8) on a router behind ssh."""
+
+import errno
+import re
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from homelab.errors import OperationError
+from homelab.model.kernel import MAIN, NextHop, Route
+from homelab.model.operation import AddRoute, DeleteRoute
+from homelab.model.place import Place
+from homelab.model.snapshot import PROTOCOL
+from homelab.system.doors import Door
+from homelab.system.entering import inside
+
+Step: TypeAlias = AddRoute | DeleteRoute
+
+# dev_valid_name in net/core/dev.c, without what an option of ip(8) could be mistaken for.
+_LINK = re.compile(r"[^\s/:-][^\s/:]{0,14}")
+_SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
+_PLAIN = ("blackhole", "unreachable", "prohibit", "throw")
+
+
+def change_routes(door: Door, steps: Sequence[Step]) -> None:
+    """Carry out all steps, or none of them and raise ``OperationError``."""
+    for each in steps:
+        check(door.place, each.route)
+    if door.ssh is not None:
+        _all_or_none(door, steps, _by_ssh)
+        return
+    inside(door, lambda: _by_netlink(door, steps))
+
+
+def check(place: Place, route: Route) -> None:
+    """Refuse a route that is not ours, or that cannot be written down as one of ours."""
+    if route.protocol != str(PROTOCOL):
+        raise OperationError(
+            f"{place}: the route to {route.destination} has protocol {route.protocol}, "
+            f"homelab's own have {PROTOCOL}; change it by hand"
+        )
+    if len(route.hops) != (0 if route.kind in _PLAIN else 1):
+        raise OperationError(
+            f"{place}: the route to {route.destination} needs exactly one next hop; "
+            "a route with several is none of homelab's"
+        )
+    link = route.link
+    if link is not None and not _LINK.fullmatch(link):
+        raise OperationError(f"{place}: {link!r} is no name of a link; see ip link")
+
+
+def missing(place: Place, route: Route) -> OperationError:
+    return OperationError(
+        f"{place}: there is no route to {words(route)} to delete; read the lab again"
+    )
+
+
+def in_the_way(place: Place, route: Route, found: str) -> OperationError:
+    return OperationError(
+        f"{place}: a route to {route.destination} already exists ({found}); "
+        "remove it, or give the network another subnet"
+    )
+
+
+def off_link(place: Place, route: Route) -> OperationError:
+    return OperationError(
+        f"{place}: a route to {route.destination} cannot go via {route.via}: that address is on no "
+        "link of this place that is up; see ip addr"
+    )
+
+
+def no_link(place: Place, route: Route) -> OperationError:
+    return OperationError(f"{place}: there is no link {route.link}; see ip link")
+
+
+def words(route: Route) -> str:
+    """The route as ip(8) writes it."""
+    return " ".join(_words(route))
+
+
+def _words(route: Route) -> list[str]:
+    kind = [] if route.kind == "unicast" else [route.kind]
+    return [
+        *kind,
+        str(route.destination),
+        *(["via", str(route.via)] if route.via else []),
+        *(["dev", route.link] if route.link else []),
+        *(["onlink"] if route.hops and route.hops[0].onlink else []),
+        *(["proto", route.protocol]),
+        *(["scope", route.scope] if _has_scope(route) else []),
+        *(["src", str(route.source)] if route.source else []),
+        *(["metric", str(route.metric)] if route.metric else []),
+        *(["mtu", str(route.mtu)] if route.mtu else []),
+        *(["table", str(route.table)] if route.table != MAIN else []),
+    ]
+
+
+def _has_scope(route: Route) -> bool:
+    # Routes of IPv6 have no scope (ip-route(8)).
+    return route.destination.version == 4 and route.scope != "global"
+
+
+def _family(route: Route) -> str:
+    return f"-{route.destination.version}"
+
+
+def _all_or_none(door: Door, steps: Sequence[Step], carry_out: Any) -> None:
+    done: list[Step] = []
+    for each in steps:
+        try:
+            carry_out(door, each)
+        except OperationError:
+            for back in reversed(done):
+                carry_out(door, _opposite(back))
+            raise
+        done.append(each)
+
+
+def _opposite(step: Step) -> Step:
+    if isinstance(step, AddRoute):
+        return DeleteRoute(step.place, step.route)
+    return AddRoute(step.place, step.route)
+
+
+def _by_ssh(door: Door, step: Step) -> None:
+    verb = "add" if isinstance(step, AddRoute) else "del"
+    try:
+        door.run(["ip", "-N", _family(step.route), "route", verb, *_words(step.route)])
+    except OperationError as error:
+        raise _explained(door, step.route, _code(str(error)), error) from error
+
+
+# strerror(3), or the kernel's own words (fib_check_nh in net/ipv4/fib_semantics.c): ip(8) tells no
+# number.
+_TEXTS = {
+    "File exists": errno.EEXIST,
+    "No such process": errno.ESRCH,
+    "Nexthop has invalid gateway": errno.ENETUNREACH,
+    "Network is unreachable": errno.ENETUNREACH,
+    "No route to host": errno.EHOSTUNREACH,
+    "Cannot find device": errno.ENODEV,
+}
+
+
+def _code(said: str) -> int:
+    return next((code for text, code in _TEXTS.items() if text in said), 0)
+
+
+def _by_netlink(door: Door, steps: Sequence[Step]) -> None:
+    from pyroute2 import IPRoute  # noqa: PLC0415 - costs 150 ms, and not every command sets routes
+
+    with IPRoute() as netlink:
+        _all_or_none(door, steps, lambda _, step: _send(netlink, door, step))
+
+
+def _send(netlink: Any, door: Door, step: Step) -> None:
+    from pyroute2.netlink.exceptions import NetlinkError  # noqa: PLC0415 - as above
+
+    verb = "add" if isinstance(step, AddRoute) else "del"
+    request = _request(step.route, _index(netlink, door.place, step.route))
+    try:
+        netlink.route(verb, **request)
+    except NetlinkError as error:
+        raise _explained(door, step.route, error.code, error) from error
+
+
+def _index(netlink: Any, place: Place, route: Route) -> int | None:
+    if route.link is None:
+        return None
+    found = netlink.link_lookup(ifname=route.link)
+    if not found:
+        raise no_link(place, route)
+    return int(found[0])
+
+
+def _request(route: Route, index: int | None) -> dict[str, Any]:
+    """The words of pyroute2 for exactly this route; "add" implies NLM_F_CREATE and NLM_F_EXCL."""
+    hop = route.hops[0] if route.hops else NextHop()
+    wanted: dict[str, Any] = {
+        "dst": str(route.destination),
+        "family": 2 if route.destination.version == 4 else 10,
+        "table": route.table,
+        "proto": PROTOCOL,
+        "type": route.kind,
+        "scope": _SCOPES.get(route.scope, 0) if route.destination.version == 4 else None,
+        "gateway": str(hop.via) if hop.via else None,
+        "oif": index,
+        "prefsrc": str(route.source) if route.source else None,
+        "priority": route.metric or None,
+        "metrics": {"mtu": route.mtu} if route.mtu else None,
+        "flags": ["onlink"] if hop.onlink else None,
+    }
+    return {key: value for key, value in wanted.items() if value is not None}
+
+
+def _explained(door: Door, route: Route, code: int, error: Exception) -> OperationError:
+    match code:
+        case errno.EEXIST:
+            return in_the_way(door.place, route, _standing(door, route))
+        case errno.ESRCH:
+            return missing(door.place, route)
+        case errno.ENETUNREACH | errno.EHOSTUNREACH:
+            return off_link(door.place, route)
+        case errno.ENODEV if route.link:
+            return no_link(door.place, route)
+        case _ if isinstance(error, OperationError):
+            return error
+        case _:
+            return OperationError(f"{door.place}: ip route {words(route)}: {error}")
+
+
+def _standing(door: Door, route: Route) -> str:
+    """The routes to the same destination, in the words of ip(8)."""
+    where = ["to", "exact", str(route.destination), "table", str(route.table)]
+    printed = door.run(["ip", "-N", _family(route), "route", "show", *where])
+    return (
+        "; ".join(" ".join(line.split()) for line in printed.splitlines()) or "none that is shown"
+    )

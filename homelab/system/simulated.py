@@ -1,0 +1,143 @@
+"""The same contract in memory: what each operation would do to a snapshot, and what refuses it."""
+
+from collections.abc import Callable
+from typing import assert_never
+
+from homelab.errors import OperationError
+from homelab.model import operation as op
+from homelab.model.kernel import Namespace
+from homelab.model.place import Place
+from homelab.model.snapshot import Snapshot
+from homelab.system import (
+    iptables,
+    simulate_containers,
+    simulate_docker,
+    simulate_instances,
+    simulate_nft,
+    simulate_routes,
+    simulate_sysctls,
+)
+from homelab.system.families import OfDocker, OfInstance, Rule, Setting
+from homelab.system.simulate_places import namespace_of, with_namespace, with_rules
+from homelab.system.simulate_rules import restored
+
+
+class SimulatedSystem:
+    """A lab in memory. ``breaks_on`` makes the first operation of that type fail, for tests."""
+
+    def __init__(self, snapshot: Snapshot, breaks_on: type[op.Operation] | None = None) -> None:
+        self._snapshot = snapshot
+        self._breaks_on = breaks_on
+
+    def read(self) -> Snapshot:
+        return self._snapshot
+
+    def run(self, operation: op.Operation) -> None:
+        """Do it, or raise ``OperationError`` and leave the lab as it was."""
+        if self._breaks_on is not None and isinstance(operation, self._breaks_on):
+            self._breaks_on = None
+            raise OperationError(f"{operation.place}: {type(operation).__name__} was made to fail")
+        self._snapshot = simulate(self._snapshot, operation)
+
+
+def simulate(snapshot: Snapshot, operation: op.Operation) -> Snapshot:
+    """Pure. The lab after the operation; ``OperationError`` where the real one would refuse it."""
+    match operation:
+        case (
+            op.AddRoute()
+            | op.DeleteRoute()
+            | op.AddFilterRule()
+            | op.DeleteFilterRule()
+            | op.SetIngressFilter()
+            | op.DeleteIngressFilter()
+        ):
+            return _rule(snapshot, operation)
+        case op.SetSysctl() | op.KeepSysctl() | op.ForgetSysctl():
+            return _setting(snapshot, operation)
+        case op.SetInstanceConfig() | op.SetInstanceDevice() | op.RestartInstance():
+            return _of_instance(snapshot, operation)
+        case (
+            op.CreateDockerNetwork()
+            | op.RemoveDockerNetwork()
+            | op.ConnectContainer()
+            | op.DisconnectContainer()
+            | op.StartContainer()
+        ):
+            return _of_docker(snapshot, operation)
+        case _:
+            assert_never(operation)
+
+
+def _within(snapshot: Snapshot, place: Place, change: Callable[[Namespace], Namespace]) -> Snapshot:
+    return with_namespace(snapshot, place, change(namespace_of(snapshot, place)))
+
+
+def _rule(snapshot: Snapshot, operation: Rule) -> Snapshot:
+    place = operation.place
+    match operation:
+        case op.AddRoute():
+            return _within(snapshot, place, lambda here: simulate_routes.add_route(here, operation))
+        case op.DeleteRoute():
+            return _within(
+                snapshot, place, lambda here: simulate_routes.delete_route(here, operation)
+            )
+        case op.AddFilterRule() | op.DeleteFilterRule():
+            return _within(snapshot, place, lambda here: _filtered(here, operation))
+        case op.SetIngressFilter():
+            return _within(snapshot, place, lambda here: simulate_nft.set_ingress(here, operation))
+        case op.DeleteIngressFilter():
+            return _within(
+                snapshot, place, lambda here: simulate_nft.delete_ingress(here, operation)
+            )
+        case _:
+            assert_never(operation)
+
+
+def _filtered(namespace: Namespace, operation: op.AddFilterRule | op.DeleteFilterRule) -> Namespace:
+    """The very script that iptables-restore would read, read in memory."""
+    iptables.check(operation.place, operation.rule)
+    return with_rules(
+        namespace,
+        operation.rule.tool,
+        lambda text: restored(text, iptables.script(text, [operation])),
+    )
+
+
+def _setting(snapshot: Snapshot, operation: Setting) -> Snapshot:
+    match operation:
+        case op.SetSysctl(place):
+            return _within(
+                snapshot, place, lambda here: simulate_sysctls.set_sysctl(here, operation)
+            )
+        case op.KeepSysctl() | op.ForgetSysctl():
+            return simulate_sysctls.keep_sysctl(snapshot, operation)
+        case _:
+            assert_never(operation)
+
+
+def _of_instance(snapshot: Snapshot, operation: OfInstance) -> Snapshot:
+    match operation:
+        case op.SetInstanceConfig():
+            return simulate_instances.set_config(snapshot, operation)
+        case op.SetInstanceDevice():
+            return simulate_instances.set_device(snapshot, operation)
+        case op.RestartInstance():
+            return simulate_instances.restart(snapshot, operation)
+        case _:
+            assert_never(operation)
+
+
+def _of_docker(snapshot: Snapshot, operation: OfDocker) -> Snapshot:
+    match operation:
+        case op.CreateDockerNetwork():
+            return simulate_docker.create_network(snapshot, operation)
+        case op.RemoveDockerNetwork():
+            return simulate_docker.remove_network(snapshot, operation)
+        case op.ConnectContainer():
+            return simulate_containers.connect(snapshot, operation)
+        case op.DisconnectContainer():
+            return simulate_containers.disconnect(snapshot, operation)
+        case op.StartContainer():
+            return simulate_containers.start(snapshot, operation)
+        case _:
+            assert_never(operation)

@@ -1,0 +1,58 @@
+from ipaddress import ip_address, ip_network
+
+import pytest
+
+from homelab.model import operation as op
+from homelab.model.docker import Attachment, DockerNetwork
+from homelab.model.inverse import inverse
+from homelab.model.kernel import NextHop, Route
+from homelab.model.place import HOST, guest
+
+WEB = guest("web")
+ROUTE = Route(
+    ip_network("10.90.1.0/24"), (NextHop(ip_address("10.77.0.11"), "lxdbr0"),), protocol="201"
+)
+RULE = op.FilterRule("iptables-nft", "filter", "DOCKER-USER", "web/apps")
+INGRESS = op.IngressFilter("web-apps", "br-apps", "web/apps:0")
+NETWORK = DockerNetwork("", "apps")
+ATTACHMENT = Attachment("apps")
+
+THERE_AND_BACK: list[op.Operation] = [
+    op.AddRoute(HOST, ROUTE),
+    op.DeleteRoute(HOST, ROUTE),
+    op.SetSysctl(WEB, "net.ipv4.ip_forward", "1", "0"),
+    op.KeepSysctl(HOST, "net.ipv4.ip_forward", "1", "0"),
+    op.ForgetSysctl(HOST, "net.ipv4.ip_forward", "1", "0"),
+    op.SetInstanceConfig(WEB, "web", {"security.nesting": "true"}, {"security.nesting": None}),
+    op.SetInstanceDevice(WEB, "web", "eth0", {"type": "nic"}, None),
+    op.CreateDockerNetwork(WEB, NETWORK),
+    op.RemoveDockerNetwork(WEB, NETWORK),
+    op.ConnectContainer(WEB, "app", ATTACHMENT),
+    op.DisconnectContainer(WEB, "app", ATTACHMENT),
+    op.AddFilterRule(WEB, RULE),
+    op.DeleteFilterRule(WEB, RULE),
+    op.SetIngressFilter(WEB, INGRESS),
+    op.DeleteIngressFilter(WEB, INGRESS),
+]
+
+
+@pytest.mark.parametrize("operation", THERE_AND_BACK, ids=lambda each: type(each).__name__)
+def test_the_way_back_of_the_way_back_is_the_way(operation: op.Operation) -> None:
+    (back,) = inverse(operation)
+
+    assert back != operation
+    assert back.place == operation.place
+    assert inverse(back) == (operation,)
+
+
+def test_a_sysctl_goes_back_to_what_it_was() -> None:
+    there = op.SetSysctl(WEB, "net.ipv4.ip_forward", value="1", was="0")
+
+    assert inverse(there) == (op.SetSysctl(WEB, "net.ipv4.ip_forward", value="0", was="1"),)
+
+
+@pytest.mark.parametrize(
+    "operation", [op.RestartInstance(WEB, "web"), op.StartContainer(WEB, "app")]
+)
+def test_a_restart_and_a_start_leave_nothing_to_undo(operation: op.Operation) -> None:
+    assert inverse(operation) == ()
