@@ -1,0 +1,259 @@
+"""What no single value shows: names that nobody declared, and words that contradict each other."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from homelab.load import words
+from homelab.load.document import GuestDocument, InventoryDocument, NetworkDocument, VlanDocument
+from homelab.load.node import Node, locate, locate_key, names
+from homelab.load.problem import Problem, listed, unknown
+from homelab.load.words import Pick
+from homelab.model.place import Address, Network
+
+_KEY = {4: "subnet", 6: "subnet6"}
+_ADDRESS = {4: ("address", "10.77.0.11"), 6: ("address6", "fd00:77::11")}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A valid document, and the tree it came from.
+
+    ``tree`` has all entries, those that are not valid too: their names are known. ``whole`` is False
+    when a file could not be read, so that a name may be declared in it.
+    """
+
+    document: InventoryDocument
+    tree: Node
+    whole: bool = True
+
+    def unknown(self, section: str, *path: str | int, name: str) -> Iterator[Problem]:
+        """The problem that the value at a path is no name of a section."""
+        if self.whole and self.tree.get(section, name) is None:
+            allowed = names(self.tree, section)
+            text = unknown(section.removesuffix("s"), name, allowed)
+            yield Problem(locate(self.tree, path), text)
+
+    def at(self, *path: str | int) -> "Spot":
+        return Spot(self, path)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place in the document about which something is to be said."""
+
+    written: Written
+    path: tuple[str | int, ...]
+
+    def __call__(self, text: str, *below: str | int) -> Problem:
+        where = locate_key(self.written.tree, (*self.path, *below))
+        name = ".".join(map(str, (*self.path, *below)))
+        return Problem(where, f"{name}: {text}")
+
+
+def contradictions(written: Written) -> Iterator[Problem]:
+    yield from _pools(written)
+    yield from _vlans(written)
+    yield from _hosts(written)
+    yield from _groups(written)
+    for name in written.document.guests:
+        yield from _guest(written, name)
+    yield from _addresses(written)
+
+
+def _pools(written: Written) -> Iterator[Problem]:
+    for name, pool in written.document.pools.items():
+        smallest = words.SMALLEST[pool.subnet.version]
+        each = pool_length(pool.subnet.version, pool.each)
+        if not pool.subnet.prefixlen <= each <= smallest:
+            yield written.at("pools", name)(
+                f"no /{each} fits into {pool.subnet}; write a length from {pool.subnet.prefixlen} to {smallest}",
+                "each",
+            )
+
+
+def pool_length(family: int, each: int | None) -> int:
+    """Length of the subnets a pool hands out, where the user left it out."""
+    return each or {4: 24, 6: 64}[family]
+
+
+def _vlans(written: Written) -> Iterator[Problem]:
+    seen: dict[int, str] = {}
+    for name, vlan in written.document.vlans.items():
+        first = seen.setdefault(vlan.id, name)
+        spot = written.at("vlans", name)
+        if first != name:
+            yield spot(f"{vlan.id} is the id of vlan {first}; give one of them another", "id")
+        both = vlan_subnets(vlan)
+        if len({each.version for each in both}) < len(both):
+            yield spot(
+                f"it has {listed(map(str, both))}; write one subnet of each family", "subnet6"
+            )
+
+
+def _hosts(written: Written) -> Iterator[Problem]:
+    local: str | None = None
+    for name, host in written.document.hosts.items():
+        if host.router is not None:
+            yield from written.unknown("routers", "hosts", name, "router", name=host.router)
+        for index, vlan in enumerate(host.vlans):
+            yield from written.unknown("vlans", "hosts", name, "vlans", index, name=vlan)
+        if host.connection.kind == "local" and local is not None:
+            yield written.at("hosts", name)(
+                f"host {local} is this machine (connection local) already; write ssh://USER@HOST",
+                "connection",
+            )
+        local = name if host.connection.kind == "local" else local
+
+
+def _groups(written: Written) -> Iterator[Problem]:
+    for name, group in written.document.groups.items():
+        for index, guest in enumerate(group.guests):
+            yield from written.unknown("guests", "groups", name, "guests", index, name=guest)
+
+
+def _guest(written: Written, name: str) -> Iterator[Problem]:
+    guest = written.document.guests[name]
+    spot = written.at("guests", name)
+    if guest.host is not None:
+        yield from written.unknown("hosts", "guests", name, "host", name=guest.host)
+    elif written.whole:
+        yield from _no_host(spot, list(names(written.tree, "hosts")))
+    yield from _nic(written, name, guest)
+    for network, each in guest.networks.items():
+        yield from _network(written, (name, network), guest, each)
+    yield from _bridges(spot, guest)
+
+
+def _no_host(spot: Spot, hosts: list[str]) -> Iterator[Problem]:
+    if not hosts:
+        yield spot(
+            "no host is declared for it to run on; write `hosts: {NAME: {connection: local}}`"
+        )
+    elif len(hosts) > 1:
+        yield spot(f"on which host is it? write `host:` with one of: {listed(hosts)}")
+
+
+def _nic(written: Written, name: str, guest: GuestDocument) -> Iterator[Problem]:
+    nic = guest.nic
+    spot = written.at("guests", name, "nic")
+    if nic.network is not None and nic.bridge is not None:
+        yield spot("a NIC is on a managed network or on a bridge; take one of them out", "bridge")
+    if nic.vlan is None:
+        return
+    if nic.bridge is None:
+        yield spot("a VLAN needs a bridge of the host; write `bridge: br0` beside it", "vlan")
+    yield from written.unknown("vlans", "guests", name, "nic", "vlan", name=nic.vlan)
+    yield from _in_vlan(written, name, guest, nic.vlan)
+
+
+def _in_vlan(written: Written, name: str, guest: GuestDocument, vlan: str) -> Iterator[Problem]:
+    document = written.document
+    found, host = document.vlans.get(vlan), document.hosts.get(host_of(guest, document) or "")
+    spot = written.at("guests", name, "nic")
+    if found is None:
+        return
+    if host is not None and vlan not in host.vlans:
+        yield spot(
+            f"host {host_of(guest, document)} has no vlan {vlan}; add it to the host's `vlans`",
+            "vlan",
+        )
+    for address in nic_addresses(guest):
+        for subnet in vlan_subnets(found):
+            if subnet.version == address.version and address not in subnet:
+                yield spot(
+                    f"{address} is not in {subnet}, the subnet of vlan {vlan}; write one of it"
+                )
+
+
+def _network(
+    written: Written, names_: tuple[str, str], guest: GuestDocument, network: NetworkDocument
+) -> Iterator[Problem]:
+    spot = written.at("guests", names_[0], "networks", names_[1])
+    if network.subnet is None and network.subnet6 is None:
+        yield spot("it has no subnet; write `subnet: auto` or a subnet such as 10.90.1.0/24")
+    addresses = nic_addresses(guest)
+    for family, subnet in ((4, network.subnet), (6, network.subnet6)):
+        if subnet is None:
+            continue
+        if isinstance(subnet, Pick):
+            yield from _pick(written, spot, subnet, family)
+        if not any(each.version == family for each in addresses):
+            key, example = _ADDRESS[family]
+            yield written.at("guests", names_[0])(
+                f"its networks need an IPv{family} address of the guest as next hop; "
+                f"write `nic: {{{key}: {example}}}`"
+            )
+
+
+def _pick(written: Written, spot: Spot, pick: Pick, family: int) -> Iterator[Problem]:
+    pools = written.document.pools
+    fitting = [name for name, pool in pools.items() if pool.subnet.version == family]
+    if pick.pool is None and not fitting and written.whole:
+        example = (
+            "{lab: {subnet: 10.90.0.0/16}}" if family == 4 else "{lab6: {subnet: fd00:90::/48}}"
+        )
+        yield spot(f"auto needs a pool of IPv{family}; write `pools: {example}`", _KEY[family])
+    if pick.pool is not None:
+        path = (*spot.path, _KEY[family], "pool")
+        yield from written.unknown("pools", *path, name=pick.pool)
+        if pick.pool in pools and pick.pool not in fitting:
+            yield spot(
+                f"pool {pick.pool} is not IPv{family}; allowed: {listed(fitting)}", _KEY[family]
+            )
+
+
+def _bridges(spot: Spot, guest: GuestDocument) -> Iterator[Problem]:
+    """Names that differ in a dot only get the same bridge."""
+    seen: dict[str, str] = {}
+    for name in guest.networks:
+        first = seen.setdefault(name.replace(".", "-"), name)
+        if first != name:
+            yield spot(
+                f"its bridge would have the name of {first}'s; rename one of them", "networks", name
+            )
+
+
+def _addresses(written: Written) -> Iterator[Problem]:
+    document = written.document
+    seen: dict[Address, str] = {}
+    hosts = (
+        ("hosts", name, each)
+        for name, host in document.hosts.items()
+        for each in all_addresses(host.address, None, host.addresses)
+    )
+    guests = (
+        ("guests", name, each)
+        for name, guest in document.guests.items()
+        for each in nic_addresses(guest)
+    )
+    for section, name, address in chain(hosts, guests):
+        owner = f"{section.removesuffix('s')} {name}"
+        first = seen.setdefault(address, owner)
+        below = ("nic",) if section == "guests" else ()
+        if first != owner:
+            yield written.at(section, name, *below)(
+                f"{address} is the address of {first}; give one of them another"
+            )
+
+
+def host_of(guest: GuestDocument, document: InventoryDocument) -> str | None:
+    """The guest's host: the one it names, or the only one there is."""
+    only = next(iter(document.hosts)) if len(document.hosts) == 1 else None
+    return guest.host or only
+
+
+def vlan_subnets(vlan: VlanDocument) -> tuple[Network, ...]:
+    return tuple(each for each in (vlan.subnet, vlan.subnet6) if each is not None)
+
+
+def nic_addresses(guest: GuestDocument) -> tuple[Address, ...]:
+    return all_addresses(guest.nic.address, guest.nic.address6, guest.nic.addresses)
+
+
+def all_addresses(
+    four: Address | None, six: Address | None, more: tuple[Address, ...]
+) -> tuple[Address, ...]:
+    """The addresses of all keys, each once."""
+    named = (each for each in (four, six) if each is not None)
+    return tuple(dict.fromkeys((*named, *more)))
