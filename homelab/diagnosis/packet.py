@@ -1,6 +1,6 @@
 """A packet on its way, and what conntrack knows of its connection: the values the model passes on."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from homelab.model.place import Address
 
@@ -10,7 +10,7 @@ ECHO_REPLY = {4: 0, 6: 129}
 
 @dataclass(frozen=True, slots=True)
 class Tuple:
-    """One direction of a connection as conntrack keys it; for ICMP echo ``sport`` is the id."""
+    """One direction of a connection as conntrack keys it; for ICMP ``sport`` is the id, both ways."""
 
     source: Address
     destination: Address
@@ -18,7 +18,13 @@ class Tuple:
     sport: int
     dport: int
 
+    @property
+    def is_icmp(self) -> bool:
+        return self.protocol.startswith("icmp")
+
     def reverse(self) -> "Tuple":
+        if self.is_icmp:
+            return Tuple(self.destination, self.source, self.protocol, self.sport, self.dport)
         return Tuple(self.destination, self.source, self.protocol, self.dport, self.sport)
 
 
@@ -26,29 +32,29 @@ class Tuple:
 class Connection:
     """A conntrack entry of one place: how the first packet came, and how its reply will come.
 
-    Without NAT ``reply`` is the reverse of ``original``. ``mark`` is the connmark.
+    Without NAT ``reply`` is the reverse of ``original``. ``mark`` is the connmark. ``replied``: a
+    packet was seen in reply direction. ``bound`` has ``src`` and ``dst`` once the nat chains have
+    decided, with or without a translation.
     """
 
     original: Tuple
     reply: Tuple
     mark: int = 0
     confirmed: bool = False
+    replied: bool = False
+    bound: frozenset[str] = frozenset()
 
     @property
     def is_dnat(self) -> bool:
         """The destination was translated (ctstatus DNAT)."""
-        return (self.reply.source, self.reply.sport) != (
-            self.original.destination,
-            self.original.dport,
-        )
+        moved = self.reply.source != self.original.destination
+        return moved or (not self.original.is_icmp and self.reply.sport != self.original.dport)
 
     @property
     def is_snat(self) -> bool:
         """The source was translated (ctstatus SNAT)."""
-        return (self.reply.destination, self.reply.dport) != (
-            self.original.source,
-            self.original.sport,
-        )
+        moved = self.reply.destination != self.original.source
+        return moved or (not self.original.is_icmp and self.reply.dport != self.original.sport)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,7 @@ class Packet:
     ``state`` is conntrack's: new, established, related, invalid, untracked; ``reply`` tells whether
     it travels in the connection's reply direction. For ICMP echo ``sport`` is the id and ``dport``
     is 0. ``flags`` are the TCP flags set (SYN, or SYN and ACK for the answer).
+    ``inner`` is what an ICMP error quotes: the packet it complains about, as its sender saw it.
     """
 
     source: Address
@@ -76,6 +83,7 @@ class Packet:
     state: str = "new"
     reply: bool = False
     connection: Connection | None = None
+    inner: Tuple | None = None
 
     @property
     def family(self) -> int:
@@ -84,3 +92,17 @@ class Packet:
     @property
     def tuple(self) -> Tuple:
         return Tuple(self.source, self.destination, self.protocol, self.sport, self.dport)
+
+    @property
+    def known_state(self) -> str:
+        """The state as rules read it: a packet that conntrack has not seen yet is invalid to them."""
+        # conntrack_mt in net/netfilter/xt_conntrack.c, nft_ct_get_eval in net/netfilter/nft_ct.c
+        return self.state if self.connection or self.state == "untracked" else "invalid"
+
+    def arriving(self, *, same_namespace: bool = False) -> "Packet":
+        """The packet as it enters a place: conntrack's view of it stays behind, and so does its mark.
+
+        Between two links of one namespace the mark is kept (skb_scrub_packet in net/core/skbuff.c).
+        """
+        mark = self.mark if same_namespace else 0
+        return replace(self, state="new", reply=False, connection=None, mark=mark)

@@ -1,0 +1,139 @@
+"""The tables of ``nft -j list ruleset``, except those that iptables-nft owns."""
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from homelab.diagnosis.netfilter.nft_expressions import Scope
+from homelab.diagnosis.netfilter.nft_fields import Links
+from homelab.diagnosis.netfilter.nft_kinds import Json
+from homelab.diagnosis.netfilter.nft_statements import steps, too_deep
+from homelab.diagnosis.netfilter.nft_text import Key, Lines, rendered, rule_lines
+from homelab.diagnosis.netfilter.rules import Chain, Hook, Opaque, Rule, Table, Verdict
+
+Owned = Collection[tuple[str, str]]
+"""Family and name of the tables that ``iptables-nft-save`` has shown already."""
+
+# Names of priorities that nft(8) gives; the JSON has numbers.
+_PRIORITIES = {
+    "raw": -300,
+    "mangle": -150,
+    "dstnat": -100,
+    "filter": 0,
+    "security": 50,
+    "srcnat": 100,
+}
+
+
+@dataclass
+class _Draft:
+    """A table while its objects are read."""
+
+    chains: dict[str, Json] = field(default_factory=dict)
+    rules: dict[str, list[Json]] = field(default_factory=dict)
+    sets: dict[str, object] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+class NotARulesetError(ValueError):
+    """The text is not what ``nft -j list ruleset`` prints."""
+
+
+def parse(text: str, listing: str, owned: Owned, links: Links) -> tuple[Table, ...]:
+    """The tables in the JSON ``text``; ``listing`` is the same ruleset as ``nft -a`` prints it."""
+    lines = rule_lines(listing)
+    drafts = _drafts(_objects(text))
+    return tuple(
+        _table(key, draft, lines, links) for key, draft in drafts.items() if key not in owned
+    )
+
+
+def _objects(text: str) -> Iterator[tuple[str, Json]]:
+    try:
+        read = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise NotARulesetError(f"not JSON: {error}"[:200]) from error
+    listed = read.get("nftables") if isinstance(read, dict) else None
+    if not isinstance(listed, list):
+        raise NotARulesetError("no list of nftables objects")
+    for each in listed:
+        if isinstance(each, dict) and len(each) == 1:
+            name, inner = next(iter(each.items()))
+            if isinstance(inner, dict):
+                yield str(name), inner
+
+
+def _drafts(objects: Iterator[tuple[str, Json]]) -> Mapping[tuple[str, str], _Draft]:
+    drafts: dict[tuple[str, str], _Draft] = {}
+    for kind, each in objects:
+        name = str(each.get("name"))
+        owner = name if kind == "table" else str(each.get("table"))
+        draft = drafts.setdefault((str(each.get("family")), owner), _Draft())
+        if kind == "chain":
+            draft.chains[name] = each
+        elif kind == "rule":
+            draft.rules.setdefault(str(each.get("chain")), []).append(each)
+        elif kind in {"set", "map"}:
+            elements = each.get("elem", [])
+            draft.sets[name] = None if too_deep(elements) else elements
+    drafts.pop(("None", "None"), None)
+    return drafts
+
+
+def _table(key: tuple[str, str], draft: _Draft, lines: Mapping[Key, Lines], links: Links) -> Table:
+    scope = Scope(draft.sets, links)
+    names = {**dict.fromkeys(draft.chains), **dict.fromkeys(draft.rules)}
+    chains = {}
+    for name in names:
+        texts = lines.get((*key, name), Lines())
+        given = draft.rules.get(name, ())
+        rules = tuple(
+            _rule(key, name, index, each, texts, scope) for index, each in enumerate(given)
+        )
+        chains[name] = _chain(key, name, draft.chains.get(name, {}), rules)
+    return Table("nft", *key, chains)
+
+
+def _rule(
+    key: tuple[str, str], chain: str, index: int, given: Json, texts: Lines, scope: Scope
+) -> Rule:
+    handle, comment = given.get("handle"), given.get("comment")
+    number = handle if isinstance(handle, int) else None
+    expr = given.get("expr", [])
+    said = str(comment) if comment is not None else ""
+    text = texts.find(number, index)
+    if text is None:
+        text = rendered(expr, said)
+    return Rule(
+        "nft", *key, chain, index, text, partial(steps, expr, scope), handle=number, comment=said
+    )
+
+
+def _chain(key: tuple[str, str], name: str, given: Json, rules: tuple[Rule, ...]) -> Chain:
+    hook = _hook(given)
+    if hook is None:
+        return Chain(name, rules)
+    word = str(given.get("policy", "accept"))
+    step = Verdict(word) if word in {"accept", "drop"} else Opaque(f"policy {word[:40]}")
+    policy = Rule(
+        "nft", *key, name, len(rules), f"policy {word[:40]}", lambda: (step,), kind="policy"
+    )
+    return Chain(name, rules, hook, policy)
+
+
+def _hook(given: Json) -> Hook | None:
+    name = given.get("hook")
+    if not isinstance(name, str):
+        return None
+    priority = given.get("prio", 0)
+    if isinstance(priority, str):
+        priority = _PRIORITIES.get(priority, 0)
+    device = given.get("dev", given.get("devices", []))
+    devices = device if isinstance(device, list) else [device]
+    return Hook(
+        name,
+        str(given.get("type", "filter")),
+        priority if isinstance(priority, int) else 0,
+        tuple(str(each) for each in devices),
+    )

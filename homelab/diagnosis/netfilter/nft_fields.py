@@ -1,0 +1,215 @@
+"""Expressions of nft that read a packet, as functions that give a number, nothing, or do not know."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from homelab.diagnosis.netfilter import nft_kinds as kinds
+from homelab.diagnosis.netfilter.door import Context
+from homelab.diagnosis.netfilter.nft_kinds import MISSING, Json, Kind, Missing, Value
+from homelab.diagnosis.netfilter.questions import packet_kind
+from homelab.diagnosis.netfilter.values import PROTOCOLS, TCP_FLAGS
+from homelab.diagnosis.packet import Packet
+from homelab.model.kernel import Link
+
+Get: TypeAlias = Callable[[Packet, Context], Value | Missing | None]
+"""A value; MISSING where the packet has no such field; None where the model cannot tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    get: Get
+    kinds: tuple[Kind, ...]
+
+    @property
+    def kind(self) -> Kind:
+        return self.kinds[0]
+
+
+def unknown(_packet: Packet, _context: Context) -> None:
+    return None
+
+
+UNKNOWN = Field(unknown, (kinds.NUMBER,))
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What the rules may ask of the namespace's links."""
+
+    links: Mapping[str, Link]
+
+    def kind(self, name: str | None) -> str | None:
+        link = self.links.get(name or "")
+        return None if link is None else link.kind
+
+    def type(self, name: str | None) -> int | None:
+        link = self.links.get(name or "")
+        if link is None:
+            return None
+        return 772 if link.loopback else 1 if link.mac else None
+
+    def master(self, name: str | None) -> str:
+        link = self.links.get(name or "")
+        index = link.master if link else None
+        return next((each.name for each in self.links.values() if each.index == index), "")
+
+
+def _in(protocol: str, get: Callable[[Packet], int | None]) -> Get:
+    return lambda packet, _: get(packet) if packet.protocol == protocol else MISSING
+
+
+def _of(version: int, get: Callable[[Packet], int | None]) -> Get:
+    return lambda packet, _: get(packet) if packet.family == version else MISSING
+
+
+def _plain(get: Callable[[Packet], int | None]) -> Get:
+    return lambda packet, _: get(packet)
+
+
+def _flags(packet: Packet) -> int:
+    return sum(TCP_FLAGS.get(each.lower(), 0) for each in packet.flags)
+
+
+def protocol_of(packet: Packet) -> int | None:
+    return PROTOCOLS.get(packet.protocol)
+
+
+def _header(version: int) -> dict[str, Field]:
+    """Fields of the IP header, under the names that both families share."""
+    addresses = kinds.ADDRESS4 if version == 4 else kinds.ADDRESS6
+    own: tuple[tuple[str, Callable[[Packet], int | None], Kind], ...] = (
+        ("saddr", lambda packet: int(packet.source), addresses),
+        ("daddr", lambda packet: int(packet.destination), addresses),
+        ("protocol" if version == 4 else "nexthdr", protocol_of, kinds.PROTOCOL),
+        ("ttl" if version == 4 else "hoplimit", lambda packet: packet.ttl, kinds.NUMBER),
+        ("dscp", lambda packet: packet.tos >> 2, kinds.SERVICE_CLASS),
+        ("ecn", lambda packet: packet.tos & 3, kinds.NUMBER),
+        ("version", lambda packet: packet.family, kinds.NUMBER),
+        ("hdrlength", lambda _: 5, kinds.NUMBER),
+        ("length", lambda packet: packet.length - (0 if version == 4 else 40), kinds.NUMBER),
+    )
+    return {name: Field(_of(version, get), (kind,)) for name, get, kind in own}
+
+
+def _transport(packet: Packet, _context: Context) -> int | Missing | None:
+    """The first two bytes of any transport header: a port, or the type and code of ICMP."""
+    if packet.icmp_type is not None:
+        return packet.icmp_type << 8 | (packet.icmp_code or 0)
+    return packet.sport
+
+
+def _transport_second(packet: Packet, _context: Context) -> int | Missing | None:
+    """A port, or the checksum of ICMP: any number, and so none that a rule names."""
+    return _NO_PORT if packet.icmp_type is not None else packet.dport
+
+
+_NO_PORT = -1
+
+
+def _ports(protocol: str) -> dict[str, Field]:
+    return {
+        "sport": Field(_in(protocol, lambda packet: packet.sport), (kinds.NUMBER,)),
+        "dport": Field(_in(protocol, lambda packet: packet.dport), (kinds.NUMBER,)),
+    }
+
+
+def _icmp(protocol: str, types: Kind, codes: Kind) -> dict[str, Field]:
+    return {
+        "type": Field(_in(protocol, lambda packet: packet.icmp_type), (types,)),
+        "code": Field(_in(protocol, lambda packet: packet.icmp_code or 0), (codes,)),
+        "id": Field(_in(protocol, lambda packet: packet.sport), (kinds.NUMBER,)),
+    }
+
+
+def _nothing(_packet: Packet, _context: Context) -> Missing:
+    return MISSING
+
+
+def _ethertype(packet: Packet, _context: Context) -> int:
+    return 0x0800 if packet.family == 4 else 0x86DD
+
+
+def _mac(packet: Packet, _context: Context) -> int | None:
+    return None if packet.mac_source is None else kinds.name_value(packet.mac_source.lower())
+
+
+_ABSENT = Field(_nothing, (kinds.NUMBER,))
+
+PAYLOADS: Mapping[str, Mapping[str, Field]] = {
+    "ip": _header(4),
+    "ip6": _header(6),
+    "tcp": {**_ports("tcp"), "flags": Field(_in("tcp", _flags), (kinds.FLAGS,))},
+    "udp": _ports("udp"),
+    "th": {
+        "sport": Field(_transport, (kinds.NUMBER,)),
+        "dport": Field(_transport_second, (kinds.NUMBER,)),
+    },
+    "icmp": _icmp("icmp", kinds.ICMP_TYPE, kinds.ICMP_CODE),
+    "icmpv6": _icmp("icmp6", kinds.ICMPV6_TYPE, kinds.ICMPV6_CODE),
+    "ether": {
+        "saddr": Field(_mac, (kinds.NAME,)),
+        "type": Field(_ethertype, (kinds.ETHERTYPE,)),
+    },
+}
+_OTHER_PROTOCOLS = frozenset(
+    {"sctp", "dccp", "udplite", "esp", "ah", "comp", "gre", "igmp", "arp", "vlan"}
+)
+
+
+def payload(given: Json) -> Field | None:
+    """A field of a header; a header that no packet of this model has gives nothing."""
+    protocol, name = str(given.get("protocol")), str(given.get("field"))
+    if protocol in _OTHER_PROTOCOLS:
+        return _ABSENT
+    return PAYLOADS.get(protocol, {}).get(name)
+
+
+def meta(key: str, links: Links) -> Field | None:
+    if key in _META:
+        return _META[key]
+    for side in ("iif", "oif"):
+        if key.startswith(side):
+            return _link(key, side, links)
+    if key in {"ibrname", "obrname"}:
+        side = f"{key[0]}if"
+        return Field(
+            lambda _, context: kinds.name_value(links.master(getattr(context, side))), (kinds.NAME,)
+        )
+    return None
+
+
+def _link(key: str, side: str, links: Links) -> Field | None:
+    def name(_packet: Packet, context: Context) -> int:
+        # nft_meta_store_ifname in net/netfilter/nft_meta.c: without a device the name is empty.
+        return kinds.name_value(getattr(context, side) or "")
+
+    def kind(_packet: Packet, context: Context) -> int | None:
+        found = links.kind(getattr(context, side))
+        return None if found is None else kinds.name_value(found)
+
+    def type_(_packet: Packet, context: Context) -> int | None:
+        return links.type(getattr(context, side))
+
+    fields = {
+        side: Field(name, (kinds.NAME,)),
+        f"{side}name": Field(name, (kinds.NAME,)),
+        f"{side}kind": Field(kind, (kinds.NAME,)),
+        f"{side}type": Field(type_, (kinds.LINK_TYPE,)),
+    }
+    return fields.get(key)
+
+
+def _packet_type(packet: Packet, context: Context) -> int | None:
+    word = packet_kind(packet, context)
+    return None if word is None else kinds.PACKET_TYPE.names[word]
+
+
+_META: Mapping[str, Field] = {
+    "l4proto": Field(_plain(protocol_of), (kinds.PROTOCOL,)),
+    "nfproto": Field(_plain(lambda packet: 2 if packet.family == 4 else 10), (kinds.FAMILY,)),
+    "protocol": Field(_ethertype, (kinds.ETHERTYPE,)),
+    "mark": Field(_plain(lambda packet: packet.mark), (kinds.NUMBER,)),
+    "length": Field(_plain(lambda packet: packet.length), (kinds.NUMBER,)),
+    "pkttype": Field(_packet_type, (kinds.PACKET_TYPE,)),
+}

@@ -1,0 +1,61 @@
+"""What a namespace printed, read into one ruleset, with what could not be read."""
+
+from collections.abc import Iterator, Mapping
+
+from homelab.diagnosis.netfilter import iptables, nft
+from homelab.diagnosis.netfilter.nft_fields import Links
+from homelab.diagnosis.netfilter.nft_text import tables as tables_in_text
+from homelab.diagnosis.netfilter.rules import Ruleset, Table, Unread
+from homelab.diagnosis.netfilter.sets import Sets
+from homelab.model.kernel import Namespace
+
+_IPTABLES = ("iptables-nft", "iptables-legacy", "ip6tables-nft", "ip6tables-legacy")
+
+
+def read(namespace: Namespace) -> Ruleset:
+    """All rules of the namespace; each source that is missing is named for the family it concerns."""
+    texts = {each.tool: each.text for each in namespace.rulesets}
+    sets = Sets.parse(texts.get("ipset", ""))
+    tables = [
+        table for tool in _IPTABLES for table in iptables.parse(tool, texts.get(tool, ""), sets)
+    ]
+    native, trouble = _native(texts, tables, namespace)
+    both = tuple(trouble)
+    unread = {
+        4: (*_missing(namespace, _IPTABLES[:2], texts), *both),
+        6: (*_missing(namespace, _IPTABLES[2:], texts), *both),
+    }
+    return Ruleset((*tables, *native), unread)
+
+
+def _missing(
+    namespace: Namespace, tools: tuple[str, ...], texts: Mapping[str, str]
+) -> Iterator[Unread]:
+    for tool in tools:
+        if tool in namespace.unread and tool not in texts:
+            yield Unread(tool, namespace.unread[tool])
+
+
+def _native(
+    texts: Mapping[str, str], tables: list[Table], namespace: Namespace
+) -> tuple[tuple[Table, ...], list[Unread]]:
+    """The tables that only nft knows, and what is missing of them."""
+    owned = {(each.family, each.name) for each in tables if each.tool.endswith("-nft")}
+    listing = texts.get("nft", "")
+    text = texts.get("nft-json", "")
+    if not text.strip():
+        return (), [*_unread_nft(namespace, foreign=bool(tables_in_text(listing) - owned))]
+    links = Links({each.name: each for each in namespace.links})
+    try:
+        return nft.parse(text, listing, owned, links), []
+    except nft.NotARulesetError as error:
+        return (), [Unread("nft-json", str(error))]
+
+
+def _unread_nft(namespace: Namespace, *, foreign: bool) -> Iterator[Unread]:
+    for source in ("nft-json", "nft"):
+        if source in namespace.unread:
+            yield Unread(source, namespace.unread[source])
+            return
+    if foreign:
+        yield Unread("nft-json", "only the text of the ruleset is there")
