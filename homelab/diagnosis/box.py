@@ -1,0 +1,145 @@
+"""One place ready for questions: its links, tables, sysctls and firewall, compiled once."""
+
+from functools import cached_property
+
+from homelab.diagnosis.netfilter import Firewall
+from homelab.diagnosis.netfilter.rules import Table
+from homelab.diagnosis.routing import Answer, Question, Tables
+from homelab.diagnosis.source import select
+from homelab.model.kernel import Link, LinkAddress, Namespace
+from homelab.model.place import Address, Place
+
+
+class Box:
+    """A namespace as the tracer asks it; also the ``Fib`` of its firewall."""
+
+    def __init__(self, place: Place, here: Namespace) -> None:
+        self.place = place
+        self.here = here
+        self.by_name: dict[str, Link] = {each.name: each for each in here.links}
+        self.by_index: dict[int, Link] = {each.index: each for each in here.links}
+        self.tables = Tables(here)
+
+    @cached_property
+    def firewall(self) -> Firewall:
+        return Firewall.compile(self.here, self.place)
+
+    @cached_property
+    def _hooks(self) -> frozenset[tuple[str, str]]:
+        """Layers and hooks of nftables' families bridge and netdev where something may hang."""
+        layers = {"bridge": ("bridge",), "netdev": ("netdev", "inet")}
+        tables = self.firewall.ruleset.tables
+        every = {"prerouting", "input", "forward", "output", "postrouting", "ingress", "egress"}
+        # What could not be read may hang anywhere.
+        blind = bool({"nft", "nft-json"} & self.here.unread.keys())
+        return frozenset(
+            (layer, hook)
+            for layer, families in layers.items()
+            for hook in every
+            if blind or any(_hangs(each, hook) for each in tables if each.family in families)
+        )
+
+    @cached_property
+    def _has_rules(self) -> bool:
+        ruleset = self.firewall.ruleset
+        return bool(ruleset.tables) or any(ruleset.unread.values())
+
+    def meets(self, layer: str, hook: str) -> bool:
+        """Whether a packet can meet a rule of this layer (ip, bridge, netdev) at a hook."""
+        return self._has_rules if layer == "ip" else (layer, hook) in self._hooks
+
+    @cached_property
+    def filters_arp(self) -> bool:
+        """Whether rules of the family arp are there: what they do is not followed."""
+        tables = (each for each in self.firewall.ruleset.tables if each.family == "arp")
+        return any(chain.rules for table in tables for chain in table.chains.values())
+
+    @cached_property
+    def own(self) -> dict[Address, LinkAddress]:
+        """Every address of this place; of one that several links have, the last."""
+        return {each.interface.ip: each for each in self.here.addresses}
+
+    @cached_property
+    def _held(self) -> frozenset[tuple[Address, str]]:
+        return frozenset(
+            (each.interface.ip, each.link) for each in self.here.addresses if not each.tentative
+        )
+
+    def holds(self, address: Address, link: str) -> bool:
+        """Whether this very link has the address, and may use it already."""
+        return (address, link) in self._held
+
+    def on_subnet(self, link: str, address: Address) -> bool:
+        """Whether the link has an address of the subnet of that one."""
+        return any(
+            address in each.interface.network
+            for each in self.here.addresses
+            if each.link == link and each.interface.version == address.version
+        )
+
+    def sysctl(self, key: str, default: str = "0") -> str:
+        return self.here.sysctls.get(key, default)
+
+    def number(self, key: str, default: int = 0) -> int:
+        """A sysctl as a number; ``default`` when it was not observed or is none."""
+        text = self.here.sysctls.get(key, "")
+        return int(text) if text.removeprefix("-").isdecimal() else default
+
+    def master(self, link: Link) -> Link | None:
+        return self.by_index.get(link.master) if link.master is not None else None
+
+    def is_local(self, address: Address) -> bool:
+        return self.tables.lookup(Question(address)).kind == "local" or address in self.own
+
+    def address_type(self, address: Address, link: str | None = None) -> str | None:
+        if address.is_multicast:
+            return "multicast"
+        if int(address) == 0:
+            return "unspec"
+        if link is not None and address in self.own:
+            return "local" if self.own[address].link == link else "unicast"
+        answer = self.tables.lookup(Question(address))
+        # A type of a failing lookup is unicast in IPv4 (inet_addr_type: RTN_UNICAST by default).
+        kinds = {"none": "unicast" if address.version == 4 else "unreachable", "unknown": None}
+        return kinds.get(answer.kind, answer.kind)
+
+    def route_link(
+        self, destination: Address, source: Address | None = None, mark: int = 0
+    ) -> str | None:
+        answer = self.tables.lookup(Question(destination, source, mark=mark))
+        if answer.kind == "unknown":
+            return None
+        return (answer.hop.link or "") if answer.hop else ""
+
+    def source_address(self, link: str, destination: Address) -> Address | None:
+        """The address that masquerading puts on a packet: of the next hop's subnet, if there is one."""
+        near = destination
+        if destination.version == 4:
+            hop = self.tables.lookup(Question(destination, oif=link)).hop
+            near = hop.via if hop and hop.via and hop.via.version == 4 else destination
+        return self.near_address(link, near)
+
+    def near_address(self, link: str, near: Address | None) -> Address | None:
+        """An address of its own with which this place can ask for a neighbour."""
+        return select(self.here.addresses, link, near)
+
+    def source_for(self, answer: Answer, destination: Address) -> Address | None:
+        """The address that a socket of this place gets for a route."""
+        if answer.route is not None and answer.route.source is not None:
+            return answer.route.source
+        if answer.kind == "local":
+            return destination
+        hop = answer.hop
+        if hop is None or hop.link is None:
+            return None
+        if destination.version == 6:
+            return self.near_address(hop.link, destination)
+        # fib_info_update_nhc_saddr: the gateway's subnet, or whatever comes first on the link.
+        via = hop.via if hop.via is not None and hop.via.version == 4 else None
+        return self.near_address(hop.link, via)
+
+
+def _hangs(table: Table, hook: str) -> bool:
+    """Whether a table has a chain at this hook, or lines that may be one."""
+    chains = (each.hook.name for each in table.base_chains if each.hook)
+    return bool(table.problems) or hook in chains

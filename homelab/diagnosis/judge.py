@@ -1,0 +1,152 @@
+"""Which networks are judged, by which packets, and what the model says of them."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from homelab.diagnosis.tracer import Tracer
+from homelab.model.docker import Attachment, Daemon, DockerContainer, DockerNetwork
+from homelab.model.finding import Judgement, NetworkName
+from homelab.model.inventory import ContainerNetwork, Ingress, Inventory
+from homelab.model.place import LAN, Address, Network, Place, guest, guest_of
+from homelab.model.snapshot import Snapshot
+from homelab.model.trace import Outcome, Target, Trace
+
+DEFAULT_BRIDGE = "bridge"
+
+
+def judge(inventory: Inventory, snapshot: Snapshot) -> tuple[Judgement, ...]:
+    """With an inventory its networks, else every Docker bridge network; in a stable order."""
+    uplink = next((each.uplink for each in inventory.hosts if each.uplink), None)
+    tracer = Tracer(snapshot, uplink)
+    if inventory.networks:
+        judged = [_declared(each, snapshot, tracer) for each in inventory.networks]
+    else:
+        judged = [_found(*each, snapshot, tracer) for each in _networks(snapshot)]
+    return tuple(sorted(judged, key=lambda each: each.name))
+
+
+def _networks(snapshot: Snapshot) -> Iterator[tuple[Place, Daemon, DockerNetwork]]:
+    for place, daemon in snapshot.daemons.items():
+        for network in daemon.networks:
+            busy = any(_on(each, network.name) for each in daemon.containers)
+            if network.driver == "bridge" and (busy or network.name != DEFAULT_BRIDGE):
+                yield place, daemon, network
+
+
+def _found(
+    place: Place, daemon: Daemon, network: DockerNetwork, snapshot: Snapshot, tracer: Tracer
+) -> Judgement:
+    name = NetworkName(snapshot.host, guest_of(place) or str(place), network.name)
+    targets = _from_lan(_targets(daemon, network.name), tracer)
+    subnets = tuple(each.subnet for each in network.subnets)
+    return _judged(name, place, subnets, LAN, targets, tracer)
+
+
+def _declared(network: ContainerNetwork, snapshot: Snapshot, tracer: Tracer) -> Judgement:
+    place = guest(network.guest)
+    name = NetworkName(snapshot.host, network.guest, network.name)
+    daemon = snapshot.daemons.get(place)
+    targets = _from_lan(_targets(daemon, network.name), tracer) if daemon else ()
+    origin: str = LAN
+    if network.ingress is Ingress.LIST and network.allow:
+        origin, targets = _allowed(network, targets, tracer)
+    judged = _judged(
+        name,
+        place,
+        network.subnets,
+        origin,
+        targets,
+        tracer,
+        declared=network.ingress is not Ingress.NONE,
+    )
+    return replace(judged, reachable=False) if _is_missing(network, snapshot) else judged
+
+
+def _is_missing(network: ContainerNetwork, snapshot: Snapshot) -> bool:
+    """The guest does not run, or its daemon was asked and has no such network."""
+    instance = snapshot.instance(network.guest)
+    if instance is not None and not instance.is_running:
+        return True
+    daemon = snapshot.daemon(network.guest)
+    return daemon is not None and network.name not in {each.name for each in daemon.networks}
+
+
+def _allowed(
+    network: ContainerNetwork, targets: tuple[Target, ...], tracer: Tracer
+) -> tuple[str, tuple[Target, ...]]:
+    """A source that the list lets in, and the ports that it may use."""
+    entry = network.allow[0]
+    sources = [each for allow in network.allow for each in allow.sources]
+    client = tracer.client_address(network.subnets[0].version) if network.subnets else None
+    if client is not None and any(_covers(each, client) for each in sources):
+        entry = next(a for a in network.allow if any(_covers(s, client) for s in a.sources))
+        origin: str = LAN
+    else:
+        origin = f"packet:{tracer.entry_link()}:{_inside(entry.sources[0])}"
+    if not entry.ports:
+        return origin, targets
+    addresses = dict.fromkeys(each.address for each in targets)
+    return origin, tuple(
+        Target(address, port.protocol, port.first)
+        for address in addresses
+        for port in entry.ports[:1]
+    )
+
+
+def _covers(network: Network, address: Address) -> bool:
+    return network.version == address.version and address in network
+
+
+def _inside(network: Network) -> Address:
+    """Some address of a subnet: the first one after the network's own, or the only one."""
+    return network.network_address + (1 if network.num_addresses > 2 else 0)
+
+
+def _from_lan(targets: Iterator[Target], tracer: Tracer) -> tuple[Target, ...]:
+    """Each target once; none of a family that the LAN does not speak, unless it speaks neither."""
+    every = tuple(dict.fromkeys(targets))
+    spoken = [family for family in (4, 6) if tracer.client_address(family) is not None]
+    return tuple(each for each in every if not spoken or each.address.version in spoken)
+
+
+def _targets(daemon: Daemon, network: str) -> Iterator[Target]:
+    """An echo request to each address of each container on the network."""
+    for container in daemon.containers:
+        for each in container.attachments:
+            if each.network == network:
+                yield from (Target(address) for address in _addresses(each))
+
+
+def _addresses(attachment: Attachment) -> Iterator[Address]:
+    four = attachment.ipv4 or attachment.fixed_ipv4
+    six = attachment.ipv6 or attachment.fixed_ipv6
+    yield from (each for each in (four, six) if each is not None)
+
+
+def _on(container: DockerContainer, network: str) -> bool:
+    return any(each.network == network for each in container.attachments)
+
+
+def _judged(  # noqa: PLR0913 - a judgement has that many columns
+    name: NetworkName,
+    place: Place,
+    subnets: tuple[Network, ...],
+    origin: str,
+    targets: tuple[Target, ...],
+    tracer: Tracer,
+    *,
+    declared: bool = False,
+) -> Judgement:
+    traces = tuple(tracer.trace(origin, each) for each in targets)
+    return Judgement(
+        name, place, subnets, origin, targets, traces, _reachable(traces), declared=declared
+    )
+
+
+def _reachable(traces: tuple[Trace, ...]) -> bool | None:
+    outcomes = {each.outcome for each in traces}
+    if outcomes & {Outcome.DROPPED, Outcome.REJECTED}:
+        return False
+    if not outcomes or Outcome.UNKNOWN in outcomes:
+        return None
+    return True

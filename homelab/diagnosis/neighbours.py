@@ -1,0 +1,253 @@
+"""Who answers for the next hop's address on the wire: ARP and NDP.
+
+Facts: arp_process in net/ipv4/arp.c (any local address answers unless arp_ignore says otherwise, proxy_arp for
+what is routed elsewhere); ndisc_recv_ns in net/ipv6/ndisc.c (only addresses of the link itself, and proxies).
+"""
+
+from dataclasses import dataclass
+
+from homelab.diagnosis.box import Box
+from homelab.diagnosis.forwarding import disabled_key, forwarding_key
+from homelab.diagnosis.journey import Fork, Journey
+from homelab.diagnosis.packet import Packet
+from homelab.diagnosis.reverse_path import refusal
+from homelab.diagnosis.segment import Crossing, Ear, Ether, Refusal, Segment
+from homelab.diagnosis.vantage import Client
+from homelab.diagnosis.world import World
+from homelab.model.place import Address, Place
+
+OWN, FOR_ANOTHER = 2, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    ear: Ear
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """A machine that was not observed takes it: the client from which the trace started."""
+
+    crossings: tuple[Crossing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """Why the packet finds no taker; the columns of a cause."""
+
+    kind: str
+    text: str
+    at: Place
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """``caller`` asks by ``link`` who has ``via``; ``address`` is its own (None: it has none)."""
+
+    caller: Place
+    link: str
+    via: Address
+    address: Address | None
+
+
+Answer = Found | Outside | Nobody
+
+
+class Neighbours:
+    def __init__(self, world: World, ether: Ether, client: Client | None, journey: Journey) -> None:
+        self._world = world
+        self._ether = ether
+        self._client = client
+        self._journey = journey
+
+    def find(self, box: Box, oif: str, via: Address, packet: Packet) -> Answer:
+        """Who takes a packet for ``via``."""
+        segment = self._ether.segment(box.place, oif)
+        mine = self._to_the_client(box, oif, via, segment, packet)
+        if mine is not None:
+            return mine
+        own = packet.source if packet.source in box.own else box.near_address(oif, via)
+        call = Call(box.place, oif, via, own)
+        fixed = self._fixed(box, call, segment)
+        if fixed is not None:
+            return fixed
+        found = self._answering(call, segment, box)
+        if isinstance(found, Nobody) and self._leads_on(segment, packet):
+            return Outside(self._way(segment) or ())
+        return found
+
+    def from_the_wire(self, client: Client, via: Address) -> Answer:
+        """Who answers a machine that is only imagined, on the wire of its link."""
+        segment = self._ether.wire(client.place, client.entry)
+        call = Call(client.place, client.entry, via, client.address)
+        return self._answering(call, segment, None)
+
+    def _answering(self, call: Call, segment: Segment, box: Box | None) -> Answer:
+        found = [(self._strength(each, call), each) for each in segment.ears]
+        best = max((s for s, each in found if each.refusal is None), default=0)
+        sound = [e for s, e in found if s == best and e.refusal is None] if best else []
+        if sound:
+            return self._chosen(call, sound, box)
+        return self._nobody(call, segment, [e for s, e in found if s])
+
+    def _chosen(self, call: Call, ears: list[Ear], box: Box | None) -> Answer:
+        """One of those who answer: the one whom the caller knows already, else whoever comes first."""
+        places = list(dict.fromkeys(each.place for each in ears))
+        chosen = ears[0]
+        if len(places) > 1:
+            known = [each for each in ears if box and self._is_known(box, call, each)]
+            fork = Fork(call.caller, f"several machines answer for {call.via}: {', '.join(places)}")
+            place = known[0].place if known else places[self._journey.pick(fork, len(places))]
+            chosen = next(each for each in ears if each.place == place)
+        return self._heard(call, chosen)
+
+    def _heard(self, call: Call, ear: Ear) -> Answer:
+        """The kernel looks at the question as at any packet: its source must be plausible."""
+        there = self._world.box(ear.place)
+        if there is None or call.address is None or call.address.version != call.via.version:
+            return Found(ear)
+        if there.filters_arp and call.via.version == 4:
+            text = f"{there.place} filters ARP, which is not modelled"
+            return Nobody("unmodelled", text, there.place, "arp")
+        refused = refusal(there, Packet(call.address, call.via, "arp"), ear.link)
+        if refused is None:
+            return Found(ear)
+        key, text = refused
+        return Nobody("sysctl" if key else "route", f"ARP for {call.via}: {text}", there.place, key)
+
+    def _is_known(self, box: Box, call: Call, ear: Ear) -> bool:
+        mac = self._mac(ear)
+        return mac is not None and any(
+            each.mac == mac and each.address == call.via and each.link == call.link
+            for each in box.here.neighbours
+        )
+
+    def _mac(self, ear: Ear) -> str | None:
+        box = self._world.box(ear.place)
+        link = box.by_name.get(ear.link) if box else None
+        return link.mac if link else None
+
+    def _fixed(self, box: Box, call: Call, segment: Segment) -> Answer | None:
+        """A permanent entry of the neighbour table asks nobody."""
+        for each in box.here.neighbours:
+            if (each.link, each.address) != (call.link, call.via) or "PERMANENT" not in each.states:
+                continue
+            ear = next((e for e in segment.ears if each.mac and self._mac(e) == each.mac), None)
+            if ear is not None and ear.refusal is None:
+                return Found(ear)
+            text = (
+                f"{box.place}: {call.via} is fixed at {each.mac} on {call.link}, which nobody has"
+            )
+            return self._nobody(call, segment, [ear] if ear else [], text)
+        return None
+
+    def _to_the_client(
+        self, box: Box, oif: str, via: Address, segment: Segment, packet: Packet
+    ) -> Outside | None:
+        client = self._client
+        if client is None:
+            return None
+        at_its_link = (box.place, oif) == (client.place, client.link)
+        if at_its_link and client.is_behind and packet.destination == client.address:
+            return Outside()
+        if via != client.address:
+            return None
+        way = self._way(segment)
+        return Outside(way or ()) if at_its_link or way is not None else None
+
+    def _way(self, segment: Segment) -> tuple[Crossing, ...] | None:
+        """The bridges between this segment and the client; None when it does not hear it."""
+        client = self._client
+        if client is None:
+            return None
+        for each in segment.exits:
+            if (each.place, each.link, each.tags) == (client.place, client.entry, ()):
+                return each.crossings
+        for ear in segment.ears:
+            if (ear.place, ear.link) == (client.place, client.link) and ear.refusal is None:
+                return ear.crossings
+        return None
+
+    def _leads_on(self, segment: Segment, packet: Packet) -> bool:
+        """A gateway that was not observed sends on to the client, as it sent the client's packet here."""
+        client = self._client
+        if client is None or packet.destination != client.address or not segment.exits:
+            return False
+        return self._way(segment) is not None
+
+    def _strength(self, ear: Ear, call: Call) -> int:
+        """How surely this link answers: with an address of its own, for another, or (0) not at all."""
+        box = self._world.box(ear.place)
+        link = box.by_name.get(ear.link) if box else None
+        if box is None or link is None or link.noarp:
+            return 0
+        if call.via.version == 6:
+            return _answers_ndp(box, ear.link, call.via)
+        if ear.is_far and not box.on_subnet(ear.link, call.via):
+            return 0
+        return _answers_arp(box, ear.link, call.via)
+
+    def _nobody(
+        self, call: Call, segment: Segment, refused: list[Ear], text: str | None = None
+    ) -> Nobody:
+        blame: Refusal | None = next((each.refusal for each in refused if each.refusal), None)
+        where = f"{call.caller}: {call.via} on {call.link}"
+        if segment.blind:
+            return Nobody("unmodelled", f"{where}: {segment.blind[0]}", call.caller, str(call.via))
+        if blame is not None:
+            key = blame.text if blame.kind == "vlan" else blame.link
+            return Nobody(blame.kind, blame.text, blame.place, key)
+        if segment.exits:
+            text = f"{where} is a machine that was not observed"
+            return Nobody("unmodelled", text, call.caller, str(call.via))
+        text = text or f"{call.caller}: nobody on {call.link} answers for {call.via}"
+        return Nobody("neighbour", text, call.caller)
+
+
+IGNORES_ALL = 8
+"""arp_ignore: no answer for any local address."""
+
+
+def _answers_arp(box: Box, link: str, via: Address) -> int:
+    ignores = _greatest(box, "arp_ignore", link)
+    if box.holds(via, link):
+        return OWN if ignores < IGNORES_ALL else 0
+    if box.is_local(via):
+        return FOR_ANOTHER if ignores == 0 else 0
+    return _proxies_arp(box, link, via)
+
+
+def _answers_ndp(box: Box, link: str, via: Address) -> int:
+    if disabled_key(box, 6, link):
+        return 0
+    return OWN if box.holds(via, link) else _proxies_ndp(box, link, via)
+
+
+def _proxies_arp(box: Box, link: str, via: Address) -> int:
+    if forwarding_key(box, 4, link) is not None:
+        return 0
+    way = box.route_link(via)
+    if not way:
+        return 0
+    if way == link:
+        return FOR_ANOTHER if _greatest(box, "proxy_arp_pvlan", link) else 0
+    entry = any(
+        each.proxy and (each.address, each.link) == (via, link) for each in box.here.neighbours
+    )
+    return FOR_ANOTHER if entry or _greatest(box, "proxy_arp", link) else 0
+
+
+def _proxies_ndp(box: Box, link: str, via: Address) -> int:
+    if forwarding_key(box, 6, link) is not None:
+        return 0
+    on = any(box.sysctl(f"net.ipv6.conf.{each}.proxy_ndp") == "1" for each in ("all", link))
+    entry = any(
+        each.proxy and (each.address, each.link) == (via, link) for each in box.here.neighbours
+    )
+    return FOR_ANOTHER if on and entry else 0
+
+
+def _greatest(box: Box, key: str, link: str) -> int:
+    """The value of all and of the link itself, whichever is greater, as the kernel takes it."""
+    return max(box.number(f"net.ipv4.conf.{each}.{key}") for each in ("all", link))

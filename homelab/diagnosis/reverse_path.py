@@ -1,0 +1,86 @@
+"""Whether a place takes a packet from that source on that link: rp_filter and martian addresses.
+
+Facts: ip_route_input_slow in net/ipv4/route.c; fib_validate_source and __fib_validate_source in
+net/ipv4/fib_frontend.c; the value of rp_filter that counts is the greater of ``all`` and the link's own, of the
+switches either (ip-sysctl.rst; IN_DEV_MAXCONF, IN_DEV_ORCONF in include/linux/inetdevice.h). IPv6 has no such
+filter.
+"""
+
+from ipaddress import IPv4Address, IPv4Network
+
+from homelab.diagnosis.box import Box
+from homelab.diagnosis.packet import Packet
+from homelab.diagnosis.routing import LOOPBACK, Question
+
+STRICT = 1
+FAILING = ("none", "blackhole", "unreachable", "prohibit")
+THIS_NETWORK = IPv4Network("0.0.0.0/8")
+EVERYBODY = IPv4Address("255.255.255.255")
+
+Refusal = tuple[str | None, str]
+"""The sysctl to blame (None: no sysctl can help) and a sentence."""
+
+
+def martian(box: Box, packet: Packet, iif: str) -> Refusal | None:
+    """Addresses that no wire may bring, seen before any route; None when there are none."""
+    if packet.family == 6 or iif == LOOPBACK:
+        return None
+    source = packet.source
+    if source.is_multicast or source == EVERYBODY or source in THIS_NETWORK:
+        return None, f"{source} comes in by {iif}: a martian source"
+    for each in (source, packet.destination):
+        if each.is_loopback and not _is_on(box, "route_localnet", iif):
+            return (
+                f"net.ipv4.conf.{iif}.route_localnet",
+                f"{each} comes in by {iif}: a martian address",
+            )
+    return None
+
+
+def refusal(box: Box, packet: Packet, iif: str) -> Refusal | None:
+    """Why the packet's source may not come in by that link; None when it may."""
+    if packet.family == 6 or iif == LOOPBACK:
+        return None
+    level, key = _level(box, iif)
+    answer = box.tables.lookup(_way_back(box, packet, iif))
+    if answer.kind == "local" and not _is_on(box, "accept_local", iif):
+        text = f"{box.place}: {packet.source} is its own address, and comes in by {iif}"
+        return f"net.ipv4.conf.{iif}.accept_local", text
+    if answer.kind not in ("unicast", "local", *FAILING):
+        return (
+            None,
+            f"{box.place}: {packet.source} is a {answer.kind} address, and comes in by {iif}",
+        )
+    if level == 0:
+        return None
+    back = sorted({each.link or "" for each in answer.hops})
+    if answer.kind not in FAILING and (iif in back or level != STRICT):
+        return None
+    way = f"goes by {', '.join(back)}" if back else "has no route"
+    text = f"{box.place}: {key} is {level}, and the way back to {packet.source} {way}, not by {iif}"
+    return key, text
+
+
+def _way_back(box: Box, packet: Packet, iif: str) -> Question:
+    """The packet's own question, turned; its mark counts with src_valid_mark only."""
+    return Question(
+        packet.source,
+        packet.destination,
+        mark=packet.mark if _is_on(box, "src_valid_mark", iif) else 0,
+        protocol=packet.protocol,
+        sport=packet.dport,
+        dport=packet.sport,
+        tos=packet.tos,
+    )
+
+
+def _is_on(box: Box, key: str, link: str) -> bool:
+    return any(box.sysctl(f"net.ipv4.conf.{each}.{key}") == "1" for each in ("all", link))
+
+
+def _level(box: Box, iif: str) -> tuple[int, str]:
+    everywhere = box.number("net.ipv4.conf.all.rp_filter")
+    here = box.number(f"net.ipv4.conf.{iif}.rp_filter")
+    if here >= everywhere:
+        return here, f"net.ipv4.conf.{iif}.rp_filter"
+    return everywhere, "net.ipv4.conf.all.rp_filter"

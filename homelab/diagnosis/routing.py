@@ -1,0 +1,221 @@
+"""Which route the kernel would choose: policy rules in order, then the longest prefix of a table.
+
+Facts: ip-rule(8), ip-route(8), net/core/fib_rules.c, net/ipv4/fib_rules.c, net/ipv4/fib_trie.c,
+net/ipv6/fib6_rules.c.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from homelab.model.kernel import DEFAULT, LOCAL, MAIN, Namespace, NextHop, PolicyRule, Route
+from homelab.model.place import Address, Network
+
+LOOPBACK = "lo"
+STANDARD = {
+    4: ((0, LOCAL), (32766, MAIN), (32767, DEFAULT)),
+    6: ((0, LOCAL), (32766, MAIN)),
+}
+FAILING = ("blackhole", "unreachable", "prohibit")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is looked up. ``iif`` is ``lo`` for a packet of this place itself."""
+
+    destination: Address
+    source: Address | None = None
+    iif: str = LOOPBACK
+    oif: str | None = None
+    mark: int = 0
+    protocol: str = ""
+    sport: int = 0
+    dport: int = 0
+    tos: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``kind`` is the route's type, ``none`` without a route, ``unknown`` when a rule cannot be judged.
+
+    ``hops`` are the next hops that are alive; ``rule`` is the policy rule that decided.
+    """
+
+    kind: str
+    route: Route | None = None
+    hops: tuple[NextHop, ...] = ()
+    rule: PolicyRule | None = None
+
+    @property
+    def hop(self) -> NextHop | None:
+        return self.hops[0] if self.hops else None
+
+
+@dataclass(slots=True)
+class Table:
+    """Routes of one table and family by prefix length and network, best metric first."""
+
+    routes: dict[int, dict[int, list[Route]]] = field(default_factory=dict)
+    lengths: list[int] = field(default_factory=list)
+
+    def add(self, route: Route) -> None:
+        length = route.destination.prefixlen
+        if length not in self.routes:
+            self.routes[length] = {}
+            self.lengths = sorted(self.routes, reverse=True)
+        there = self.routes[length].setdefault(int(route.destination.network_address), [])
+        there.append(route)
+        there.sort(key=lambda each: each.metric)
+
+    def matches(self, destination: Address) -> Iterator[Route]:
+        """Routes that cover the address, the most specific and cheapest first."""
+        number, bits = int(destination), destination.max_prefixlen
+        for length in self.lengths:
+            masked = number >> (bits - length) << (bits - length)
+            yield from self.routes[length].get(masked, ())
+
+
+class Tables:
+    """All routing tables and policy rules of one namespace."""
+
+    def __init__(self, here: Namespace) -> None:
+        self._links = {each.name for each in here.links}
+        self._sysctls = here.sysctls
+        self._tables: dict[tuple[int, int], Table] = {}
+        for route in here.routes:
+            key = (route.destination.version, route.table)
+            self._tables.setdefault(key, Table()).add(route)
+        self._rules = {family: _rules(here, family) for family in (4, 6)}
+        self.has_custom_rules = {
+            family: len(self._rules[family]) > len(STANDARD[family]) for family in (4, 6)
+        }
+
+    def lookup(self, question: Question) -> Answer:
+        """The answer of the first rule whose table has one."""
+        rules = self._rules[question.destination.version]
+        index = 0
+        while index < len(rules):
+            rule = rules[index]
+            index += 1
+            if not _matches(rule, question):
+                continue
+            if rule.action == "goto":
+                # A target that is not there is passed over (fib_rules_lookup); none lies behind.
+                ahead = range(index, len(rules))
+                index = next((at for at in ahead if rules[at].priority == rule.goto), index)
+                continue
+            answer = self._ask(rule, question)
+            if answer is not None:
+                return answer
+        return Answer("none")
+
+    def _ask(self, rule: PolicyRule, question: Question) -> Answer | None:
+        if rule.action in FAILING:
+            return Answer(rule.action, rule=rule)
+        if rule.action != "lookup" or rule.table is None:
+            return None
+        table = self._tables.get((question.destination.version, rule.table))
+        for route in table.matches(question.destination) if table else ():
+            hops = self._alive(route, question.oif)
+            if route.kind == "throw":
+                return None
+            if route.hops and not hops:
+                continue
+            if _is_suppressed(rule, route):
+                return None
+            # The groups of links are not in a snapshot.
+            kind = "unknown" if rule.suppress_ifgroup else route.kind
+            return Answer(kind, route, hops, rule)
+        return None
+
+    def _alive(self, route: Route, oif: str | None) -> tuple[NextHop, ...]:
+        return tuple(
+            each
+            for each in route.hops
+            if not each.dead
+            and (each.link is None or each.link in self._links)
+            and (oif is None or each.link == oif or route.kind != "unicast")
+            and not (each.linkdown and self._ignores_linkdown(route, each.link))
+        )
+
+    def _ignores_linkdown(self, route: Route, link: str | None) -> bool:
+        """``ignore_routes_with_linkdown``: of all or of the link, for IPv6 of the link alone."""
+        stem = f"net.ipv{route.destination.version}.conf"
+        names = ("all", link) if route.destination.version == 4 else (link,)
+        keys = (f"{stem}.{each}.ignore_routes_with_linkdown" for each in names)
+        return any(self._sysctls.get(each) == "1" for each in keys)
+
+
+def _rules(here: Namespace, family: int) -> tuple[PolicyRule, ...]:
+    rules = [each for each in here.rules if each.family == family]
+    if not rules:
+        return tuple(PolicyRule(at, family, table=table) for at, table in STANDARD[family])
+    return tuple(sorted(rules, key=lambda each: each.priority))
+
+
+def _is_suppressed(rule: PolicyRule, route: Route) -> bool:
+    limit = rule.suppress_prefixlength
+    return limit is not None and route.destination.prefixlen <= limit
+
+
+def _matches(rule: PolicyRule, question: Question) -> bool:
+    """Whether the rule's selector covers the question.
+
+    A packet under the rule ``l3mdev`` comes from a VRF, which the walk does not follow; from elsewhere
+    the rule says nothing. Root is who sends, and whom a forwarded packet counts for
+    (ip_route_input_slow: sock_net_uid() without a socket).
+    """
+    if rule.action == "l3mdev":
+        return False
+    covered = (
+        _within(question.source, rule.source)
+        and _within(question.destination, rule.destination)
+        and rule.iif in (None, question.iif)
+        and rule.oif in (None, question.oif)
+        and _has_mark(rule, question.mark)
+        and rule.tos in (None, 0, question.tos)
+        and (rule.uid_range is None or rule.uid_range[0] == 0)
+        and _has_protocol(rule, question)
+    )
+    return covered != rule.inverted
+
+
+def _within(address: Address | None, network: Network | None) -> bool:
+    if network is None:
+        return True
+    return address is not None and address in network
+
+
+def _has_mark(rule: PolicyRule, mark: int) -> bool:
+    if rule.fwmark is None:
+        return True
+    mask = 0xFFFFFFFF if rule.fwmask is None else rule.fwmask
+    return mark & mask == rule.fwmark & mask
+
+
+def _has_protocol(rule: PolicyRule, question: Question) -> bool:
+    numbers = {"tcp": 6, "udp": 17, "icmp": 1, "icmp6": 58}
+    if rule.protocol is not None and rule.protocol != numbers.get(question.protocol):
+        return False
+    return _in_range(question.sport, rule.source_ports) and _in_range(
+        question.dport, rule.destination_ports
+    )
+
+
+def _in_range(port: int, span: tuple[int, int] | None) -> bool:
+    return span is None or span[0] <= port <= span[1]
+
+
+def route_line(answer: Answer, hop: NextHop | None = None) -> str:
+    """The route as ``ip route`` prints it; with several next hops all of them, or the one that is given."""
+    route = answer.route
+    if route is None:
+        return "no route"
+    words = [] if route.kind == "unicast" else [route.kind]
+    words.append("default" if route.destination.prefixlen == 0 else str(route.destination))
+    hops = (hop,) if hop else answer.hops
+    for each in hops:
+        words += ["nexthop"] if len(hops) > 1 else []
+        words += ["via", str(each.via)] if each.via else []
+        words += ["dev", each.link] if each.link else []
+    words += ["metric", str(route.metric)] if route.metric else []
+    return " ".join(words)

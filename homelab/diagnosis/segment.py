@@ -1,0 +1,292 @@
+"""Layer 2: who hears a frame that leaves a link, through veth pairs, bridges, VLAN and macvlan links.
+
+What a port, a VLAN filter or a link that is down keeps back is followed all the same, with the refusal that it
+met: that names the fault when nobody else has the address.
+
+Facts: veth(4), bridge(8), br_handle_frame and should_deliver in net/bridge, drivers/net/macvlan.c.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from homelab.diagnosis import vlan_filter
+from homelab.diagnosis.box import Box
+from homelab.diagnosis.vlan_filter import Inside, Tags
+from homelab.diagnosis.world import World
+from homelab.model.kernel import Link
+from homelab.model.place import Place
+
+MOST_TAGS = 4
+MOST_FRAMES = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """What a bridge does with the frame: from port to port, or from (None) or up to (None) itself."""
+
+    place: Place
+    bridge: str
+    physin: str | None
+    physout: str | None
+    tagged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What keeps a frame back; ``kind`` is that of a cause: vlan or link."""
+
+    kind: str
+    place: Place
+    link: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ear:
+    """A link that hears the frame; ``port`` if it came by a bridge's.
+
+    ``is_far``: it is another machine, on the same LAN. ``refusal``: it would hear it but for that.
+    """
+
+    place: Place
+    link: str
+    port: str | None = None
+    crossings: tuple[Crossing, ...] = ()
+    refusal: Refusal | None = None
+    is_far: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """A link by which the frame leaves for machines that were not observed."""
+
+    place: Place
+    link: str
+    tags: Tags = ()
+    crossings: tuple[Crossing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """``blind`` says what could not be followed."""
+
+    ears: tuple[Ear, ...] = ()
+    exits: tuple[Exit, ...] = ()
+    blind: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """A frame at a link: on its way out, or (``inward``) in; with its VLAN tags and its past."""
+
+    place: Place
+    link: str
+    inward: bool = False
+    tags: Tags = ()
+    crossings: tuple[Crossing, ...] = ()
+    port: str | None = None
+    refusal: Refusal | None = None
+    is_far: bool = False
+
+    def refused(self, kind: str, text: str) -> "_Frame":
+        first = self.refusal or Refusal(kind, self.place, self.link, f"{self.place}: {text}")
+        return replace(self, refusal=first)
+
+    def at(self, place: Place, link: str, *, inward: bool) -> "_Frame":
+        return replace(self, place=place, link=link, inward=inward, port=None)
+
+
+_Found: TypeAlias = _Frame | Ear | Exit | str
+
+
+class Ether:
+    """All segments of a snapshot; each is explored once."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._known: dict[tuple[Place, str, bool], Segment] = {}
+
+    def segment(self, place: Place, link: str) -> Segment:
+        """Who hears what this link sends."""
+        key = place, link, False
+        if key not in self._known:
+            self._known[key] = self._explore((_Frame(place, link),), (place, link))
+        return self._known[key]
+
+    def wire(self, place: Place, link: str) -> Segment:
+        """Who hears a machine on the wire of this link, the link included."""
+        key = place, link, True
+        if key not in self._known:
+            there = (_Frame(place, link, inward=True), _Frame(place, link))
+            self._known[key] = self._explore(there, None)
+        return self._known[key]
+
+    def _explore(self, starts: tuple[_Frame, ...], start: tuple[Place, str] | None) -> Segment:
+        ears: dict[tuple[Place, str], Ear] = {}
+        exits: list[Exit] = []
+        blind: list[str] = []
+        seen: set[tuple[Place, str, bool, Tags]] = set()
+        free, refused = list(reversed(starts)), list[_Frame]()
+        while free or refused:
+            frame = (free or refused).pop()
+            key = frame.place, frame.link, frame.inward, frame.tags
+            if key in seen:
+                continue
+            seen.add(key)
+            if len(seen) > MOST_FRAMES:
+                blind.append(f"{frame.place}: more links hang on {frame.link} than are followed")
+                break
+            for found in self._step(frame):
+                if isinstance(found, Ear):
+                    ears.setdefault((found.place, found.link), found)
+                elif isinstance(found, str):
+                    blind.append(found)
+                elif isinstance(found, Exit):
+                    exits.append(found)
+                else:
+                    (refused if found.refusal else free).append(found)
+        if start is not None:
+            ears.pop(start, None)
+        return Segment(tuple(ears.values()), tuple(exits), tuple(dict.fromkeys(blind)))
+
+    def _step(self, frame: _Frame) -> Iterator[_Found]:
+        box = self._world.box(frame.place)
+        link = box.by_name.get(frame.link) if box else None
+        if box is None or link is None:
+            return
+        if len(frame.tags) > MOST_TAGS:
+            yield f"{frame.place}: {link.name} puts more VLAN tags on a frame than are followed"
+            return
+        here = frame if link.up else frame.refused("link", f"link {link.name} is down")
+        yield from self._in(box, link, here) if frame.inward else self._out(box, link, here)
+
+    def _out(self, box: Box, link: Link, frame: _Frame) -> Iterator[_Found]:
+        """What becomes of a frame that leaves a link."""
+        if link.kind == "bridge":
+            yield from self._flood(box, link, None, frame)
+        elif link.kind in ("bond", "team"):
+            slaves = (each for each in box.here.links if each.master == link.index)
+            yield from (frame.at(frame.place, each.name, inward=False) for each in slaves)
+        elif link.kind in ("vlan", "macvlan", "macvtap", "ipvlan"):
+            yield from self._down(link, frame)
+        elif link.kind == "veth" and (peer := self._world.peer(frame.place, link)):
+            yield frame.at(*peer, inward=True)
+        elif self._world.is_outer(frame.place, link):
+            if frame.refusal is None:
+                yield Exit(frame.place, link.name, frame.tags, frame.crossings)
+            yield from self._over_the_lan(frame)
+
+    def _over_the_lan(self, frame: _Frame) -> Iterator[_Frame]:
+        """Every other machine that was observed may hang on the same LAN by a NIC of its own."""
+        if not frame.is_far:
+            for place, link in self._world.outer:
+                if place != frame.place:
+                    yield replace(frame.at(place, link.name, inward=True), is_far=True)
+
+    def _down(self, link: Link, frame: _Frame) -> Iterator[_Found]:
+        """From a VLAN or macvlan link to what it stands on; a macvlan never hears its parent."""
+        found = self._world.parent(frame.place, link)
+        if found is None or link.kind == "ipvlan":
+            why = (
+                "is not modelled" if link.kind == "ipvlan" else "lies in a place that was not read"
+            )
+            yield f"{frame.place}: what {link.kind} {link.name} stands on {why}"
+            return
+        place, parent = found
+        below = frame.at(place, parent.name, inward=False)
+        if link.kind == "vlan":
+            yield replace(below, tags=(*frame.tags, vlan_filter.tag_of(link)))
+            return
+        yield below
+        if link.options.get("mode") == "bridge":
+            for where, other in self._world.children(place, parent):
+                here = (where, other.index) == (frame.place, link.index)
+                if not here and other.options.get("mode") == "bridge":
+                    yield frame.at(where, other.name, inward=True)
+
+    def _in(self, box: Box, link: Link, frame: _Frame) -> Iterator[_Found]:
+        """A frame arrives at a link."""
+        master = box.master(link)
+        if master is not None and master.kind == "bridge":
+            yield from self._bridged(box, master, link, frame)
+        elif master is not None and master.kind in ("bond", "team"):
+            yield frame.at(frame.place, master.name, inward=True)
+        else:
+            yield from self._up(link, frame)
+
+    def _up(self, link: Link, frame: _Frame) -> Iterator[_Found]:
+        """A frame comes up at a link: to its own addresses, or to what stands on it."""
+        taken = False
+        for place, each in self._world.children(frame.place, link):
+            if each.kind == "vlan":
+                if frame.tags[-1:] == (vlan_filter.tag_of(each),):
+                    yield replace(frame.at(place, each.name, inward=True), tags=frame.tags[:-1])
+            elif each.kind == "ipvlan":
+                yield f"{place}: ipvlan {each.name} is not modelled"
+            else:
+                taken = taken or each.options.get("mode") == "passthru"
+                yield frame.at(place, each.name, inward=True)
+        if not frame.tags and not taken:
+            yield Ear(
+                frame.place, link.name, frame.port, frame.crossings, frame.refusal, frame.is_far
+            )
+
+    def _bridged(self, box: Box, bridge: Link, port: Link, frame: _Frame) -> Iterator[_Found]:
+        """A frame arrives at a port: up to the bridge itself, and on to the other ports."""
+        if port.port is not None and port.port.state != "forwarding":
+            text = f"port {port.name} of bridge {bridge.name} is {port.port.state}"
+            frame = frame.refused("link", text)
+        if not bridge.up:
+            frame = frame.refused("link", f"bridge {bridge.name} is down")
+        if vlan_filter.is_filtering(bridge) and "vlans" in box.here.unread:
+            yield f"{frame.place}: the VLANs of bridge {bridge.name} were not read"
+        yield from self._flood(box, bridge, port, frame)
+
+    def _flood(
+        self, box: Box, bridge: Link, come_by: Link | None, frame: _Frame
+    ) -> Iterator[_Found]:
+        """To every port but the one it came by; what came by one, also up to the bridge itself."""
+        inside, why = Inside(None, frame.tags), None
+        if vlan_filter.is_filtering(bridge):
+            inside, why = vlan_filter.enter(bridge, come_by or bridge, frame.tags)
+        frame = frame.refused("vlan", why) if why else frame
+        if come_by is not None:
+            up = self._leaving(bridge, bridge, come_by, inside, frame)
+            yield from self._up(bridge, replace(up, link=bridge.name, port=come_by.name))
+        for each in box.here.links:
+            if each.master == bridge.index and _may_turn(come_by, each):
+                out = self._leaving(bridge, each, come_by, inside, frame)
+                yield out.at(frame.place, each.name, inward=False)
+
+    def _leaving(
+        self, bridge: Link, to: Link, come_by: Link | None, inside: Inside, frame: _Frame
+    ) -> _Frame:
+        """The frame as it leaves the bridge by a port, or by itself."""
+        tags, why = inside.tags, None
+        if vlan_filter.is_filtering(bridge):
+            tags, why = vlan_filter.leave(bridge, to, inside)
+        physin, physout = (x.name if x and x is not bridge else None for x in (come_by, to))
+        crossing = Crossing(frame.place, bridge.name, physin, physout, bool(tags))
+        crossed = replace(frame, tags=tags, crossings=(*frame.crossings, crossing))
+        if why:
+            crossed = crossed.refused("vlan", why)
+        if to.up and to.port is not None and to.port.state != "forwarding":
+            text = f"port {to.name} of bridge {bridge.name} is {to.port.state}"
+            crossed = crossed.refused("link", text)
+        if come_by is not None and _are_isolated(come_by, to):
+            text = f"ports {come_by.name} and {to.name} of bridge {bridge.name} are isolated"
+            crossed = crossed.refused("link", text)
+        return crossed
+
+
+def _may_turn(come_by: Link | None, port: Link) -> bool:
+    """A frame leaves by the port by which it came only in hairpin mode."""
+    if come_by is None or come_by.index != port.index:
+        return True
+    return port.port is not None and port.port.hairpin
+
+
+def _are_isolated(one: Link, other: Link) -> bool:
+    both = one.port, other.port
+    return all(each is not None and each.isolated for each in both)

@@ -1,0 +1,65 @@
+"""What a place does with a packet that came up to its sockets: an answer, a refusal, or nothing."""
+
+from dataclasses import replace
+
+from homelab.diagnosis.box import Box
+from homelab.diagnosis.journey import Arrived, Ended, Journey
+from homelab.diagnosis.packet import ECHO_REPLY, Packet
+from homelab.model.kernel import Listener
+
+IGNORE_ALL = {4: "net.ipv4.icmp_echo_ignore_all", 6: "net.ipv6.icmp.echo_ignore_all"}
+
+
+def reply_to(box: Box, arrived: Arrived, journey: Journey) -> Packet | Ended:
+    """The answer as it leaves the socket, or the end.
+
+    For UDP the answer is only supposed: who listens is taken to answer.
+    """
+    packet = arrived.packet
+    if packet.protocol.startswith("icmp"):
+        return _echo(box, packet, journey)
+    if "sockets" in box.here.unread:
+        text = f"{box.place}: its sockets were not read: {box.here.unread['sockets']}"
+        return journey.ended(box.place, "socket", "unmodelled", text, packet, key="sockets")
+    if not any(_takes(each, packet, arrived.link) for each in box.here.listeners):
+        text = f"nothing listens on {packet.dport}/{packet.protocol} in {box.place} at {packet.destination}"
+        refusal = "tcp-reset" if packet.protocol == "tcp" else "port-unreachable"
+        return journey.ended(
+            box.place,
+            "socket",
+            "socket",
+            text,
+            packet,
+            key=f"{packet.dport}/{packet.protocol}",
+            answer=refusal,
+        )
+    flags = frozenset({"SYN", "ACK"}) if packet.protocol == "tcp" else frozenset[str]()
+    return replace(turned(packet), flags=flags)
+
+
+def turned(packet: Packet) -> Packet:
+    """The packet with its ends exchanged, fresh from a socket."""
+    return Packet(
+        source=packet.destination,
+        destination=packet.source,
+        protocol=packet.protocol,
+        sport=packet.dport if not packet.protocol.startswith("icmp") else packet.sport,
+        dport=packet.sport if not packet.protocol.startswith("icmp") else packet.dport,
+    )
+
+
+def _echo(box: Box, packet: Packet, journey: Journey) -> Packet | Ended:
+    key = IGNORE_ALL[packet.family]
+    if box.sysctl(key) == "1":
+        text = f"{box.place} answers no echo request: {key} is 1"
+        return journey.ended(box.place, "socket", "sysctl", text, packet, key=key)
+    return replace(turned(packet), icmp_type=ECHO_REPLY[packet.family], icmp_code=0)
+
+
+def _takes(listener: Listener, packet: Packet, link: str | None) -> bool:
+    """A socket that takes both families is there twice; one bound to a link takes what comes by it."""
+    if (listener.protocol, listener.port) != (packet.protocol, packet.dport):
+        return False
+    if listener.family != packet.family or listener.link not in (None, link):
+        return False
+    return listener.address in (None, packet.destination)

@@ -1,0 +1,175 @@
+"""One packet from one vantage: there, answered, and back."""
+
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address
+
+from homelab.diagnosis.box import Box
+from homelab.diagnosis.discovery import Discovery
+from homelab.diagnosis.journey import Arrived, End, Ended, Journey
+from homelab.diagnosis.neighbours import Neighbours
+from homelab.diagnosis.packet import ECHO_REQUEST, Packet
+from homelab.diagnosis.routing import Question
+from homelab.diagnosis.segment import Ether
+from homelab.diagnosis.sockets import reply_to, turned
+from homelab.diagnosis.vantage import Vantage
+from homelab.diagnosis.walk import Walk
+from homelab.diagnosis.wire import Wire
+from homelab.diagnosis.world import World
+from homelab.model.place import LAN, Address, Place
+from homelab.model.trace import Hop, Outcome, Target, Trace
+
+SPORT = 40000
+ERROR = {4: ("icmp", 3), 6: ("icmp6", 1)}
+EXCEEDED = {4: ("icmp", 11), 6: ("icmp6", 3)}
+UNSPECIFIED: dict[int, Address] = {4: IPv4Address(0), 6: IPv6Address(0)}
+LENGTH = {"tcp": 60, "udp": 33}
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What all trips of one snapshot share."""
+
+    world: World
+    ether: Ether
+    discovery: Discovery
+
+
+class Trip:
+    """``journey`` tells afterwards which forks were met."""
+
+    def __init__(self, ground: Ground, start: Vantage, target: Target, journey: Journey) -> None:
+        self._ground = ground
+        self._world = ground.world
+        self._start = start
+        self._target = target
+        self._journey = journey
+
+    def trace(self, origin: str) -> Trace:
+        box = self._world.box(self._start.place)
+        if box is None:
+            raise LookupError(f"{self._start.place}: a vantage lies in an observed place")
+        packet = self._request(self._start.source or self._own_source(box))
+        at = Place(origin) if self._start.link else box.place
+        self._journey.note(at, "send", f"{packet.source} to {self._target}")
+        end = self._there(box, packet)
+        blank = Trace(origin, self._target, Outcome.DELIVERED, packet.source)
+        if isinstance(end, Ended):
+            return self._failed(blank, end)
+        return self._answered(blank, end)
+
+    def _own_source(self, box: Box) -> Address:
+        asked = self._request(UNSPECIFIED[self._target.address.version])
+        question = Question(
+            asked.destination, protocol=asked.protocol, sport=asked.sport, dport=asked.dport
+        )
+        found = box.source_for(box.tables.lookup(question), asked.destination)
+        return found or asked.source
+
+    def _request(self, source: Address) -> Packet:
+        target = self._target
+        family = target.address.version
+        if target.port is None:
+            protocol = "icmp" if family == 4 else "icmp6"
+            kind = ECHO_REQUEST[family]
+            return Packet(source, target.address, protocol, SPORT, 0, kind, 0)
+        flags = frozenset({"SYN"}) if target.protocol == "tcp" else frozenset[str]()
+        length = LENGTH.get(target.protocol, 60)
+        return Packet(
+            source, target.address, target.protocol, SPORT, target.port, flags=flags, length=length
+        )
+
+    def _walk(self, journey: Journey) -> Walk:
+        ground = self._ground
+        neighbours = Neighbours(ground.world, ground.ether, self._start.client, journey)
+        return Walk(Wire(ground.world, ground.discovery, neighbours, journey), journey)
+
+    def _there(self, box: Box, packet: Packet) -> End:
+        walk, start = self._walk(self._journey), self._start
+        if start.link is None:
+            return walk.send(box, packet)
+        if start.client and start.subnet and packet.destination in start.subnet:
+            return walk.from_client(start.client, packet)
+        return walk.receive(box, packet, start.link, start.port)
+
+    def _answered(self, blank: Trace, arrived: Arrived) -> Trace:
+        """The packet came up somewhere: what is said to it, and whether that comes back."""
+        box = self._world.box(arrived.place) if arrived.place else None
+        reply = reply_to(box, arrived, self._journey) if box else self._unobserved(arrived)
+        seen = self._as_seen(blank, arrived.packet)
+        if isinstance(reply, Ended) or box is None:
+            ended = reply if isinstance(reply, Ended) else self._unobserved(arrived)
+            return self._failed(seen, ended)
+        forward = tuple(self._journey.hops)
+        self._journey.turn_back()
+        end = self._home(seen, self._walk(self._journey).send(box, reply))
+        ended_so = replace(seen, forward=forward, back=tuple(self._journey.hops))
+        if isinstance(end, Arrived):
+            return ended_so
+        outcome = Outcome.UNKNOWN if end.is_unknown else Outcome.DROPPED
+        return replace(ended_so, outcome=outcome, cause=end.cause)
+
+    def _unobserved(self, arrived: Arrived) -> Ended:
+        address = arrived.packet.destination
+        text = f"{address} is a machine that was not observed"
+        return self._journey.ended(
+            LAN, "socket", "unmodelled", text, arrived.packet, key=str(address)
+        )
+
+    def _home(self, asked: Trace, end: End) -> End:
+        """The answer must come up where the request started, and from whom it was sent to."""
+        if isinstance(end, Ended):
+            return end
+        packet = end.packet
+        home = end.place is None or end.place == self._start.place
+        if home and (packet.source, packet.destination) == (self._target.address, asked.source):
+            return end
+        at = end.place or self._start.place
+        text = f"the answer comes up at {at}, which did not ask"
+        if home:
+            text = f"the answer comes from {packet.source}, and {self._target.address} was asked"
+        return self._journey.ended(at, "input", "route", text, packet)
+
+    def _failed(self, so_far: Trace, ended: Ended) -> Trace:
+        """The packet got no answer of the kind it wanted: perhaps one that says no."""
+        forward: tuple[Hop, ...] = tuple(self._journey.hops)
+        outcome = Outcome.DROPPED
+        if ended.is_unknown:
+            outcome = Outcome.UNKNOWN
+        elif ended.answer is not None:
+            outcome = self._refused(ended)
+        return replace(so_far, outcome=outcome, forward=forward, cause=ended.cause)
+
+    def _refused(self, ended: Ended) -> Outcome:
+        """Whether the refusal that the place sends reaches the sender."""
+        box = self._world.box(ended.cause.at)
+        if box is None:
+            return Outcome.DROPPED
+        if box.place == self._start.place and self._start.link is None:
+            return Outcome.REJECTED
+        journey = self._journey.beside("return")
+        end = self._walk(journey).send(box, refusal_of(box, ended))
+        self._journey.forks.update(journey.forks)
+        if isinstance(end, Ended):
+            return Outcome.UNKNOWN if end.is_unknown else Outcome.DROPPED
+        return Outcome.REJECTED if end.place in (None, self._start.place) else Outcome.DROPPED
+
+    def _as_seen(self, blank: Trace, packet: Packet) -> Trace:
+        """The trace with what the receiver saw, where that is not what was sent."""
+        source = None if packet.source == blank.source else str(packet.source)
+        port = None if self._target.port is None else packet.dport
+        same = (packet.destination, port) == (self._target.address, self._target.port)
+        there = None if same else str(Target(packet.destination, self._target.protocol, port))
+        return replace(blank, rewritten_source=source, rewritten_destination=there)
+
+
+def refusal_of(box: Box, ended: Ended) -> Packet:
+    """A reset, or an ICMP error of the box's own address that quotes the packet."""
+    packet = ended.packet
+    if ended.answer == "tcp-reset":
+        return replace(turned(packet), flags=frozenset({"RST", "ACK"}))
+    source = packet.destination
+    if not box.is_local(source):
+        source = box.source_for(box.tables.lookup(Question(packet.source)), packet.source) or source
+    errors = EXCEEDED if ended.answer == "icmp-ttl" else ERROR
+    protocol, kind = errors[packet.family]
+    return Packet(source, packet.source, protocol, icmp_type=kind, icmp_code=0, inner=packet.tuple)

@@ -1,0 +1,176 @@
+"""Where a packet starts: the names of CONTRACT's vantages, placed in what was observed.
+
+``lan`` is a client that is only imagined, with a free address of the uplink's subnet. It enters where a
+LAN client would: at the router if that was observed, else at the host's uplink.
+"""
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from homelab.diagnosis.box import Box
+from homelab.diagnosis.routing import Question
+from homelab.diagnosis.world import INNER, World
+from homelab.model.kernel import LinkAddress
+from homelab.model.place import HOST, LAN, ROUTER, Address, Network, Place
+
+NOWHERE = {4: ip_address("198.51.100.1"), 6: ip_address("2001:db8::1")}
+
+
+@dataclass(frozen=True, slots=True)
+class Vantage:
+    """``link`` is None for a socket of the place; else the packet arrives there, from ``source``.
+
+    ``subnet`` is that of a machine on the wire of the link, which asks itself for what lies in it.
+    """
+
+    place: Place
+    source: Address | None = None
+    link: str | None = None
+    port: str | None = None
+    subnet: Network | None = None
+
+    @property
+    def client(self) -> "Client | None":
+        """The sender, if it is only imagined."""
+        if self.source is None or self.link is None:
+            return None
+        entry = self.port or self.link
+        return Client(self.source, self.place, self.link, entry, is_behind=self.subnet is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A machine that is only imagined: on the wire of a link, with that address.
+
+    ``entry`` is the bridge port by which its frames come up at ``link``, or the link itself.
+    ``is_behind``: it is somewhere behind that link, not necessarily on its wire.
+    """
+
+    address: Address
+    place: Place
+    link: str
+    entry: str
+    is_behind: bool = False
+
+
+def vantage(world: World, name: str, family: int, uplink: str | None) -> Vantage | str:
+    """The vantage of that name, or a sentence that says why there is none."""
+    if name.startswith("packet:"):
+        return _packet(world, name)
+    if name == LAN:
+        return _lan(world, family, uplink)
+    if name == ROUTER and world.box(ROUTER) is None:
+        return _from_gateway(world, family, uplink)
+    box = world.box(Place(name))
+    if box is not None:
+        return Vantage(box.place)
+    why = world.snapshot.unread.get(name)
+    if why is not None:
+        return f"{name}: it was not observed: {why}"
+    there = ", ".join(sorted((*world.snapshot.namespaces, *world.snapshot.aliases))) or "none"
+    return (
+        f"{name}: no such place; FROM is lan, router, host, guest:NAME, container:GUEST/NAME, "
+        f"netns:NAME or packet:IFACE:SOURCE; observed are: {there}"
+    )
+
+
+def _packet(world: World, name: str) -> Vantage | str:
+    """``packet:IFACE:SOURCE``; an IPv6 source has colons of its own, and so may a link's alias."""
+    link, _, source = name.removeprefix("packet:").partition(":")
+    host = world.box(HOST)
+    if host is None:
+        return f"{name}: the host was not observed"
+    if link not in host.by_name:
+        return f"{name}: the host has no link {link}; it has {', '.join(host.by_name)}"
+    try:
+        address = ip_address(source.strip("[]"))
+    except ValueError:
+        return f"{name}: {source!r} is no IP address; write packet:IFACE:SOURCE"
+    return _entry(world, host, link, address)
+
+
+def _entry(
+    world: World, box: Box, link: str, source: Address, subnet: Network | None = None
+) -> Vantage:
+    """A packet that comes in by a link; by a bridge's port it comes up at the bridge."""
+    here = box.by_name[link]
+    master = box.master(here)
+    if master is not None and master.kind == "bridge":
+        return Vantage(box.place, source, master.name, link, subnet)
+    ports = (each for each in box.here.links if here.kind == "bridge" and each.master == here.index)
+    nics = (each.name for each in ports if world.is_outer(box.place, each) and each.up)
+    return Vantage(box.place, source, link, next(nics, None), subnet)
+
+
+def uplink_name(host: Box, family: int, named: str | None) -> str | None:
+    """The link that is named, or that of the default route of either family, or the only NIC."""
+    if named:
+        return named
+    for version in (family, 10 - family):
+        route = host.tables.lookup(Question(NOWHERE[version]))
+        if route.kind == "unicast" and route.hop and route.hop.link:
+            return route.hop.link
+    virtual = (*INNER, "veth")
+    nics = [each.name for each in host.here.links if each.kind not in virtual and not each.loopback]
+    return nics[0] if len(nics) == 1 else None
+
+
+def _uplink(host: Box, family: int, named: str | None) -> LinkAddress | str:
+    """The host's address on its uplink."""
+    link = uplink_name(host, family, named)
+    if link is None:
+        return "lan: the host has no default route, so its uplink is not known; name it in the inventory"
+    if link not in host.by_name:
+        return f"lan: the host has no link {link}, which should be its uplink"
+    own = [
+        each
+        for each in host.here.addresses
+        if each.link == link and each.interface.version == family and each.scope == "global"
+    ]
+    if not own:
+        return f"lan: the host's uplink {link} has no IPv{family} address"
+    return min(own, key=lambda each: each.secondary)
+
+
+def _lan(world: World, family: int, named: str | None) -> Vantage | str:
+    host = world.box(HOST)
+    if host is None:
+        return (
+            f"lan: the host was not observed: {world.snapshot.unread.get(HOST, 'no reason given')}"
+        )
+    uplink = _uplink(host, family, named)
+    if isinstance(uplink, str):
+        return uplink
+    client = _free_address(world, uplink)
+    router, subnet = world.box(ROUTER), uplink.interface.network
+    for each in router.here.addresses if router else ():
+        if router and each.interface.ip in subnet and each.link in router.by_name:
+            return _entry(world, router, each.link, client, subnet)
+    return _entry(world, host, uplink.link, client, subnet)
+
+
+def _free_address(world: World, uplink: LinkAddress) -> Address:
+    """The highest address of the subnet that nobody observed has."""
+    taken = {address for box in world.boxes() for address in box.own}
+    network = uplink.interface.network
+    last = int(network.broadcast_address) - (1 if network.version == 4 else 0)
+    first = max(int(network.network_address), last - 65536)
+    for number in range(last, first, -1):
+        address = network.network_address + (number - int(network.network_address))
+        if address not in taken:
+            return address
+    return NOWHERE[network.version]
+
+
+def _from_gateway(world: World, family: int, named: str | None) -> Vantage | str:
+    """A router that was not observed sends with the gateway's address, into the host's uplink."""
+    host = world.box(HOST)
+    if host is None:
+        return "router: neither the router nor the host was observed"
+    route = host.tables.lookup(Question(NOWHERE[family]))
+    uplink = _uplink(host, family, named)
+    if isinstance(uplink, str):
+        return uplink.replace("lan:", "router:", 1)
+    if route.hop is None or route.hop.via is None or route.hop.via.version != family:
+        return "router: it was not observed, and the host's default route names no gateway"
+    return _entry(world, host, uplink.link, route.hop.via, uplink.interface.network)

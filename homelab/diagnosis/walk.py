@@ -1,0 +1,206 @@
+"""One way of a packet: out of a place, over the wires, through the boxes, to where it comes up.
+
+The order of steps is the kernel's: ip_rcv, PREROUTING, ip_route_input_slow, INPUT or ip_forward, FORWARD,
+POSTROUTING, neighbour (net/ipv4/ip_input.c, route.c, ip_forward.c, ip_output.c; net/ipv6 alike).
+"""
+
+from dataclasses import replace
+
+from homelab.diagnosis.box import Box
+from homelab.diagnosis.dead_end import dead_end, unread
+from homelab.diagnosis.forwarding import disabled_key, forwarding_key
+from homelab.diagnosis.journey import Arrived, End, Ended, Fork, Journey
+from homelab.diagnosis.netfilter import Context
+from homelab.diagnosis.packet import Packet
+from homelab.diagnosis.reverse_path import Refusal, martian, refusal
+from homelab.diagnosis.routing import LOOPBACK, Answer, Question, route_line
+from homelab.diagnosis.vantage import Client
+from homelab.diagnosis.wire import Passed, Wire, calls_iptables
+from homelab.model.kernel import NextHop
+
+SILENT = ("broadcast", "multicast", "anycast")
+
+
+class Walk:
+    """Moves packets; what it learns goes into the journey."""
+
+    def __init__(self, wire: Wire, journey: Journey) -> None:
+        self._wire = wire
+        self._journey = journey
+
+    def send(self, box: Box, packet: Packet) -> End:
+        """A packet of this place itself: route, OUTPUT, POSTROUTING, and out."""
+        answer = box.tables.lookup(_question(packet, LOOPBACK))
+        failed = unread(box, packet, self._journey) or dead_end(box, packet, answer, self._journey)
+        if failed is not None:
+            return failed
+        context = Context(box, oif=_way_out(answer))
+        after, ended = self._journey.hook(box, "output", packet, context)
+        if ended is not None:
+            return ended
+        if _question(after, LOOPBACK) != _question(packet, LOOPBACK):
+            # ip_route_me_harder: what OUTPUT has changed is looked up again; a failure is silent.
+            answer = box.tables.lookup(_question(after, LOOPBACK))
+            failed = dead_end(box, after, answer, self._journey)
+            if failed is not None:
+                return replace(failed, answer=None)
+        if answer.kind == "local":
+            return self._to_itself(box, after)
+        return self._leave(box, after, answer, None)
+
+    def _to_itself(self, box: Box, packet: Packet) -> End:
+        context = Context(box, oif=LOOPBACK)
+        packet, ended = self._journey.hook(box, "postrouting", packet, context)
+        if ended is not None:
+            return ended
+        return self._come_up(box, packet, LOOPBACK, None)
+
+    def from_client(self, client: Client, packet: Packet) -> End:
+        """What an imagined machine sends to another one on its own wire."""
+        return self._go_on(self._wire.from_client(client, packet))
+
+    def receive(self, box: Box, packet: Packet, iif: str, port: str | None = None) -> End:
+        """A packet comes up at a link: PREROUTING, then this place's own or forwarded."""
+        if self._journey.is_going_round(box.place, iif, packet):
+            place = self._journey.turning_point()
+            text = f"{place} sends the packet to {packet.destination} back: it goes round until its TTL ends"
+            return self._journey.ended(place, "route", "route", text, packet, answer="icmp-ttl")
+        failed = unread(box, packet, self._journey) or self._kept_off(box, packet, iif)
+        if failed is not None:
+            return failed
+        packet, ended = self._wire.ingress(box, packet, iif)
+        return ended or self._come_up(box, packet, iif, port)
+
+    def _kept_off(self, box: Box, packet: Packet, iif: str) -> Ended | None:
+        key = disabled_key(box, packet.family, iif)
+        if key is None:
+            return None
+        text = f"{box.place} speaks no IPv6 on {iif}: {key} is 1"
+        return self._journey.ended(
+            box.place, "prerouting", "sysctl", text, packet, key=key, iif=iif
+        )
+
+    def _come_up(self, box: Box, packet: Packet, iif: str, port: str | None) -> End:
+        master = port if port and calls_iptables(box, iif, packet.family) else None
+        context = Context(box, iif=iif, physin=master)
+        packet, ended = self._journey.hook(box, "prerouting", packet, context)
+        if ended is not None:
+            return ended
+        odd = martian(box, packet, iif)
+        if odd is not None:
+            return self._refused(box, packet, iif, odd)
+        answer = box.tables.lookup(_question(packet, iif))
+        if answer.kind != "local":
+            return self._forward(box, packet, answer, context)
+        odd = refusal(box, packet, iif)
+        if odd is not None:
+            return self._refused(box, packet, iif, odd)
+        packet, ended = self._journey.hook(box, "input", packet, context)
+        return ended or Arrived(box.place, packet, iif)
+
+    def _refused(self, box: Box, packet: Packet, iif: str, why: Refusal) -> Ended:
+        key, text = why
+        kind = "sysctl" if key else "route"
+        return self._journey.ended(box.place, "rp_filter", kind, text, packet, key=key, iif=iif)
+
+    def _forward(self, box: Box, packet: Packet, answer: Answer, context: Context) -> End:
+        iif = context.iif or ""
+        if answer.kind in SILENT:
+            text = f"{packet.destination} is a {answer.kind} address here"
+            return self._journey.ended(box.place, "route", "route", text, packet, iif=iif)
+        failed = self._kept(box, packet, answer, iif)
+        if failed is not None:
+            return failed
+        if packet.ttl <= 1:
+            text = f"the time to live of the packet ends in {box.place}"
+            return self._journey.ended(
+                box.place, "forward", "route", text, packet, iif=iif, answer="icmp-ttl"
+            )
+        aged = replace(packet, ttl=packet.ttl - 1)
+        on = replace(context, oif=_way_out(answer))
+        after, ended = self._journey.hook(box, "forward", aged, on)
+        return ended or self._leave(box, after, answer, on)
+
+    def _kept(self, box: Box, packet: Packet, answer: Answer, iif: str) -> Ended | None:
+        """What ends a packet for another place before FORWARD, in the kernel's order."""
+        no_way = dead_end(box, packet, answer, self._journey, iif) if packet.family == 6 else None
+        if no_way is not None:
+            # ip6_pkt_drop says so whether the place forwards or not.
+            return no_way
+        key = forwarding_key(box, packet.family, iif)
+        if key is not None:
+            text = f"{box.place} does not forward: {key} is 0"
+            return self._journey.ended(
+                box.place, "forward", "sysctl", text, packet, key=key, iif=iif
+            )
+        odd = refusal(box, packet, iif)
+        no_way = dead_end(box, packet, answer, self._journey, iif)
+        if no_way is None and odd is not None:
+            return self._refused(box, packet, iif, odd)
+        return no_way
+
+    def _leave(self, box: Box, packet: Packet, answer: Answer, come: Context | None) -> End:
+        """POSTROUTING, then the next hop's link-layer address, and over the wire."""
+        iif = come.iif if come else None
+        hop = self._next_hop(box, answer)
+        if hop is None or hop.link is None:
+            text = f"{box.place}: the route to {packet.destination} names no link"
+            return self._journey.ended(box.place, "route", "link", text, packet, iif=iif)
+        length = answer.route.destination.prefixlen if answer.route else 0
+        self._journey.ways.append((box.place, length))
+        text = route_line(answer, hop)
+        self._journey.note(box.place, "route", text, iif=iif, oif=hop.link, via=hop.via)
+        out = Context(box, iif=iif, oif=hop.link, physin=come.physin if come else None)
+        packet, ended = self._journey.hook(box, "postrouting", packet, out)
+        if ended is None:
+            ended = self._down(box, packet, hop.link, iif)
+        if ended is not None:
+            return ended
+        via = hop.via or packet.destination
+        return self._go_on(self._wire.cross(box, packet, hop.link, via, iif))
+
+    def _next_hop(self, box: Box, answer: Answer) -> NextHop | None:
+        """Of several, the kernel takes one by a hash of the packet."""
+        if len(answer.hops) < 2:
+            return answer.hop
+        fork = Fork(box.place, f"several next hops: {route_line(answer, None)}")
+        return answer.hops[self._journey.pick(fork, len(answer.hops))]
+
+    def _down(self, box: Box, packet: Packet, oif: str, iif: str | None) -> Ended | None:
+        link = box.by_name.get(oif)
+        key = disabled_key(box, packet.family, oif)
+        if key is not None:
+            text = f"{box.place} speaks no IPv6 on {oif}: {key} is 1"
+            return self._journey.ended(box.place, "link", "sysctl", text, packet, key=key, oif=oif)
+        if link is not None and link.up and link.carrier:
+            return None
+        state = "is gone" if link is None else "has no carrier" if link.up else "is down"
+        text = f"{box.place}: link {oif} {state}"
+        return self._journey.ended(
+            box.place, "link", "link", text, packet, key=oif, oif=oif, iif=iif
+        )
+
+    def _go_on(self, passed: Passed | Arrived | Ended) -> End:
+        if isinstance(passed, Passed):
+            return self.receive(passed.box, passed.packet, passed.link, passed.port)
+        return passed
+
+
+def _way_out(answer: Answer) -> str | None:
+    if answer.kind == "local":
+        return LOOPBACK
+    return answer.hop.link if answer.hop else None
+
+
+def _question(packet: Packet, iif: str) -> Question:
+    return Question(
+        packet.destination,
+        packet.source,
+        iif,
+        None,
+        packet.mark,
+        packet.protocol,
+        packet.sport,
+        packet.dport,
+        packet.tos,
+    )

@@ -1,0 +1,154 @@
+"""From one place to the next: the address on the wire, the bridges on the way, and their filters.
+
+Facts: br_nf_pre_routing, br_nf_forward_ip and br_nf_post_routing in net/bridge/br_netfilter_hooks.c; the hooks of
+nftables' families bridge and netdev (nft(8)).
+"""
+
+from dataclasses import dataclass, replace
+
+from homelab.diagnosis.box import Box
+from homelab.diagnosis.discovery import Discovery
+from homelab.diagnosis.journey import Arrived, Ended, Journey
+from homelab.diagnosis.neighbours import Found, Neighbours, Nobody, Outside
+from homelab.diagnosis.netfilter import Context
+from homelab.diagnosis.packet import Packet
+from homelab.diagnosis.segment import Crossing
+from homelab.diagnosis.vantage import Client
+from homelab.diagnosis.world import World
+from homelab.model.place import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """The packet came up at a link of ``box``."""
+
+    box: Box
+    packet: Packet
+    link: str
+    port: str | None = None
+
+
+class Wire:
+    """Carries packets; what it learns goes into the journey."""
+
+    def __init__(
+        self, world: World, discovery: Discovery, neighbours: Neighbours, journey: Journey
+    ) -> None:
+        self._world = world
+        self._discovery = discovery
+        self._neighbours = neighbours
+        self._journey = journey
+
+    def cross(
+        self, box: Box, packet: Packet, oif: str, via: Address, iif: str | None
+    ) -> Passed | Arrived | Ended:
+        """Out by a link to the next hop."""
+        found = self._neighbours.find(box, oif, via, packet)
+        if isinstance(found, Nobody):
+            return self._stuck(found, packet, iif, oif)
+        if isinstance(found, Found) and packet.family == 6:
+            refused = self._discovery.refused(box, oif, via, found.ear)
+            if refused is not None:
+                cause = replace(refused.cause, direction=self._journey.direction)
+                return replace(refused, cause=cause)
+        link = box.by_name.get(oif)
+        packet = replace(packet, mac_source=link.mac if link else None)
+        packet, ended = self._journey.hook(box, "egress", packet, Context(box, oif=oif), "netdev")
+        return ended or self._carried(found, packet, oif, box)
+
+    def from_client(self, client: Client, packet: Packet) -> Passed | Arrived | Ended:
+        """What an imagined machine sends to another one on its own wire."""
+        found = self._neighbours.from_the_wire(client, packet.destination)
+        if isinstance(found, Nobody):
+            return self._stuck(found, packet, None, client.link)
+        return self._carried(found, packet, client.link, None)
+
+    def _stuck(self, found: Nobody, packet: Packet, iif: str | None, oif: str) -> Ended:
+        return self._journey.ended(
+            found.at,
+            "neighbour",
+            found.kind,
+            found.text,
+            packet,
+            key=found.key,
+            iif=iif,
+            oif=oif,
+        )
+
+    def _carried(
+        self, found: Found | Outside, packet: Packet, oif: str, box: Box | None
+    ) -> Passed | Arrived | Ended:
+        crossings = found.ear.crossings if isinstance(found, Found) else found.crossings
+        for each in crossings:
+            packet, ended = self._over_a_bridge(each, packet)
+            if ended is not None:
+                return ended
+        there = self._world.box(found.ear.place) if isinstance(found, Found) else None
+        if there is None or not isinstance(found, Found):
+            return Arrived(None, packet, oif)
+        same = box is not None and there.place == box.place
+        packet = packet.arriving(same_namespace=same)
+        return Passed(there, packet, found.ear.link, found.ear.port)
+
+    def _over_a_bridge(self, crossing: Crossing, packet: Packet) -> tuple[Packet, Ended | None]:
+        """A frame meets nftables' family bridge, and with br_netfilter the IP hooks as well."""
+        box = self._world.box(crossing.place)
+        if box is None:
+            return packet, None
+        physin, physout = crossing.physin, crossing.physout
+        entering, leaving = Context(box, iif=physin), Context(box, oif=physout)
+        if physin is None:
+            hooks = [("output", leaving), ("postrouting", leaving)]
+        elif physout is None:
+            hooks = [("prerouting", entering), ("input", entering)]
+        else:
+            between = Context(box, iif=physin, oif=physout)
+            hooks = [("prerouting", entering), ("forward", between), ("postrouting", leaving)]
+        if physin is not None:
+            packet, ended = self.ingress(box, packet, physin)
+            if ended is not None:
+                return packet, ended
+        for hook, context in hooks:
+            packet, ended = self._journey.hook(box, hook, packet, context, "bridge")
+            if ended is not None:
+                return packet, ended
+        if physin is None or physout is None or not shows_to_ip(box, crossing, packet.family):
+            return packet, None
+        return self._shown_to_ip(box, crossing, packet)
+
+    def _shown_to_ip(
+        self, box: Box, crossing: Crossing, packet: Packet
+    ) -> tuple[Packet, Ended | None]:
+        bridge, physin, physout = crossing.bridge, crossing.physin, crossing.physout
+        packet = packet.arriving(same_namespace=False)
+        for hook, context in (
+            ("prerouting", Context(box, bridge, None, physin, None, bridged=True)),
+            ("forward", Context(box, bridge, bridge, physin, physout, bridged=True)),
+            ("postrouting", Context(box, None, bridge, physin, physout, bridged=True)),
+        ):
+            packet, ended = self._journey.hook(box, hook, packet, context)
+            if ended is not None:
+                return packet, ended
+        return packet, None
+
+    def ingress(self, box: Box, packet: Packet, link: str) -> tuple[Packet, Ended | None]:
+        """What a packet meets on a link before everything else: an XDP program, nft's ingress."""
+        here = box.by_name.get(link)
+        if here is not None and "xdp" in here.options:
+            text = f"an XDP program sits on {link} of {box.place}"
+            return packet, self._journey.ended(
+                box.place, "link", "unmodelled", text, packet, key=f"xdp {link}", iif=link
+            )
+        return self._journey.hook(box, "ingress", packet, Context(box, iif=link), "netdev")
+
+
+def shows_to_ip(box: Box, crossing: Crossing, family: int) -> bool:
+    """Whether br_netfilter is on for this bridge; frames with a VLAN tag it leaves alone by default."""
+    return not crossing.tagged and calls_iptables(box, crossing.bridge, family)
+
+
+def calls_iptables(box: Box, bridge: str, family: int) -> bool:
+    tables = "iptables" if family == 4 else "ip6tables"
+    link = box.by_name.get(bridge)
+    own = link is not None and link.options.get(f"nf_call_{tables}") == "1"
+    return own or box.sysctl(f"net.bridge.bridge-nf-call-{tables}") == "1"
