@@ -1,0 +1,55 @@
+"""Compare two states; nothing here knows what a resource is made of."""
+
+from collections.abc import Iterator, Mapping
+
+from homelab.model.inventory import Inventory
+from homelab.model.plan import Change, Create, Delete, Plan, Replace, State
+from homelab.model.resource import Key, Kinds, Resource
+from homelab.model.snapshot import Snapshot
+
+
+def desired_state(inventory: Inventory, snapshot: Snapshot, kinds: Kinds) -> State:
+    return {each.key: each for kind in kinds for each in kind.desired(inventory, snapshot)}
+
+
+def actual_state(snapshot: Snapshot, kinds: Kinds) -> State:
+    return {each.key: each for kind in kinds for each in kind.actual(snapshot)}
+
+
+def diff(
+    desired: State, actual: State, snapshot: Snapshot, *, only: frozenset[str] = frozenset()
+) -> Plan:
+    """Deletions first, in reverse order of building; then what is new or different."""
+    wanted, there = _of(desired, only), _of(actual, only)
+    return Plan((*_make_room(wanted, there, snapshot), *_build(wanted, there, snapshot)))
+
+
+def obstacles(
+    desired: State, actual: State, snapshot: Snapshot, *, only: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
+    """Messages about foreign things in the way of what is not there yet, each once."""
+    there = _of(actual, only)
+    missing = (each for key, each in _of(desired, only).items() if there.get(key) != each)
+    return tuple(dict.fromkeys(text for each in missing for text in each.obstacles(snapshot)))
+
+
+def _of(state: State, only: frozenset[str]) -> Mapping[Key, Resource]:
+    if not only:
+        return state
+    return {key: each for key, each in state.items() if each.guest in only}
+
+
+def _make_room(desired: State, actual: State, snapshot: Snapshot) -> Iterator[Change]:
+    for key in reversed(list(actual)):
+        if key not in desired:
+            old = actual[key]
+            yield Delete(old, old.delete(snapshot))
+
+
+def _build(desired: State, actual: State, snapshot: Snapshot) -> Iterator[Change]:
+    for key, new in desired.items():
+        old = actual.get(key)
+        if old is None:
+            yield Create(new, new.create(snapshot), new.disruption(None, snapshot))
+        elif old != new:
+            yield Replace(old, new, new.replace(old, snapshot), new.disruption(old, snapshot))

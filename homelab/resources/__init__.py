@@ -1,0 +1,20 @@
+"""The kinds of things homelab owns, in the order in which they are built."""
+
+from homelab.model.resource import Kinds
+from homelab.resources.docker_network import GuestNetwork
+from homelab.resources.filter_rule import OpenFilter
+from homelab.resources.forwarding import Forwarding
+from homelab.resources.host_route import HostRoute
+from homelab.resources.ingress_filter import GuardedNetwork
+from homelab.resources.instance import GuestSetting
+from homelab.resources.router_route import RouterRoute
+
+KINDS: Kinds = (
+    GuestSetting,
+    Forwarding,
+    GuardedNetwork,
+    GuestNetwork,
+    OpenFilter,
+    HostRoute,
+    RouterRoute,
+)

@@ -1,0 +1,78 @@
+"""Route on the host to each container network, through its guest; its mark is proto 201."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Self
+
+from homelab.model.inventory import Inventory
+from homelab.model.kernel import MAIN, NextHop, Route
+from homelab.model.operation import AddRoute, DeleteRoute, Operation
+from homelab.model.place import HOST, Address, Network
+from homelab.model.resource import Key, Resource
+from homelab.model.snapshot import PROTOCOL, Snapshot
+from homelab.resources.lab import (
+    foreign_routes,
+    guest_with_subnet,
+    link_towards,
+    local_guests,
+    route_text,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HostRoute(Resource):
+    destination: Network
+    via: Address
+    link: str
+    serves: str | None = field(default=None, compare=False)
+
+    @property
+    def key(self) -> Key:
+        return Key("host route", str(self.destination))
+
+    @property
+    def guest(self) -> str | None:
+        return self.serves
+
+    @classmethod
+    def desired(cls, inventory: Inventory, snapshot: Snapshot) -> Iterator[Self]:
+        here = snapshot.host_namespace
+        for each in local_guests(inventory):
+            for network in each.networks:
+                for subnet in network.subnets:
+                    via = each.address(subnet.version)
+                    link = link_towards(here, via) if here and via else None
+                    if via is not None:
+                        yield cls(subnet, via, link.name if link else "", each.name)
+
+    @classmethod
+    def actual(cls, snapshot: Snapshot) -> Iterator[Self]:
+        here = snapshot.host_namespace
+        for each in here.routes if here else ():
+            if each.protocol == str(PROTOCOL) and each.table == MAIN and each.via and each.link:
+                serves = guest_with_subnet(snapshot, each.destination)
+                yield cls(each.destination, each.via, each.link, serves)
+
+    def obstacles(self, snapshot: Snapshot) -> Iterator[str]:
+        here = snapshot.host_namespace
+        if here is None:
+            yield f"host: {snapshot.unread.get(HOST, 'not read')}; run homelab as root"
+            return
+        if not self.link:
+            yield (
+                f"guest {self.serves}: no link of the host has a subnet with {self.via} in it; "
+                "give the guest's nic an address of the network it is on"
+            )
+        yield from foreign_routes(here, HOST, self.destination, str(PROTOCOL))
+
+    def create(self, snapshot: Snapshot) -> tuple[Operation, ...]:
+        return (AddRoute(HOST, self._route()),)
+
+    def delete(self, snapshot: Snapshot) -> tuple[Operation, ...]:
+        return (DeleteRoute(HOST, self._route()),)
+
+    def describe(self) -> str:
+        return route_text(self.destination, self.via, self.link)
+
+    def _route(self) -> Route:
+        return Route(self.destination, (NextHop(self.via, self.link),), protocol=str(PROTOCOL))

@@ -1,0 +1,100 @@
+"""Route on the LAN's router to each container network, through the host; its mark is proto 201."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Self
+
+from homelab.model.inventory import Inventory, Router
+from homelab.model.kernel import MAIN, NextHop, Route
+from homelab.model.operation import AddRoute, DeleteRoute, Operation
+from homelab.model.place import ROUTER, Address, Network
+from homelab.model.resource import Key, Resource
+from homelab.model.snapshot import PROTOCOL, Snapshot
+from homelab.resources.lab import (
+    foreign_routes,
+    guest_with_subnet,
+    link_towards,
+    local_guests,
+    local_host,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RouterRoute(Resource):
+    destination: Network
+    via: Address | None
+    link: str
+    serves: str | None = field(default=None, compare=False)
+
+    @property
+    def key(self) -> Key:
+        return Key("router route", str(self.destination))
+
+    @property
+    def guest(self) -> str | None:
+        return self.serves
+
+    @classmethod
+    def desired(cls, inventory: Inventory, snapshot: Snapshot) -> Iterator[Self]:
+        router = _router(inventory)
+        if router is None:
+            return
+        for each in local_guests(inventory):
+            for network in each.networks:
+                for subnet in network.subnets:
+                    via, link = _towards_host(snapshot, subnet.version)
+                    yield cls(subnet, via, link, each.name)
+
+    @classmethod
+    def actual(cls, snapshot: Snapshot) -> Iterator[Self]:
+        here = snapshot.namespace(ROUTER)
+        for each in here.routes if here else ():
+            if each.protocol == str(PROTOCOL) and each.table == MAIN and each.via and each.link:
+                serves = guest_with_subnet(snapshot, each.destination)
+                yield cls(each.destination, each.via, each.link, serves)
+
+    def obstacles(self, snapshot: Snapshot) -> Iterator[str]:
+        here = snapshot.namespace(ROUTER)
+        if here is None:
+            why = snapshot.unread.get(ROUTER, "not read")
+            yield f"router: {why}; mend its connection, or write `connection: none`"
+            return
+        if self.via is None:
+            yield "router: it shares no subnet with the host; set the host's `uplink`"
+        yield from foreign_routes(here, ROUTER, self.destination, str(PROTOCOL))
+
+    def create(self, snapshot: Snapshot) -> tuple[Operation, ...]:
+        return (AddRoute(ROUTER, self._route()),)
+
+    def delete(self, snapshot: Snapshot) -> tuple[Operation, ...]:
+        return (DeleteRoute(ROUTER, self._route()),)
+
+    def describe(self) -> str:
+        return f"{self.destination} via {self.via} dev {self.link}"
+
+    def _route(self) -> Route:
+        return Route(self.destination, (NextHop(self.via, self.link),), protocol=str(PROTOCOL))
+
+
+def _router(inventory: Inventory) -> Router | None:
+    """The local host's router, if it is one that we program."""
+    host = local_host(inventory)
+    router = inventory.router(host.router) if host else None
+    if router is None or router.kind != "linux" or router.connection.kind in ("none", "local"):
+        return None
+    return router
+
+
+def _towards_host(snapshot: Snapshot, family: int) -> tuple[Address | None, str]:
+    """The host's address on a subnet that the router is on too, and the router's link there."""
+    host, router = snapshot.host_namespace, snapshot.namespace(ROUTER)
+    if host is None or router is None:
+        return None, ""
+    for each in host.addresses:
+        address = each.interface.ip
+        if each.scope != "global" or address.version != family:
+            continue
+        link = link_towards(router, address)
+        if link is not None:
+            return address, link.name
+    return None, ""
