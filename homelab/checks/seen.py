@@ -1,0 +1,164 @@
+"""A packet that did not come back, with all that a check may ask of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from homelab.model.docker import LABEL, Daemon, DockerNetwork
+from homelab.model.finding import Case, Judgement
+from homelab.model.inventory import ContainerNetwork, Ingress
+from homelab.model.kernel import Namespace
+from homelab.model.place import HOST, ROUTER, Address, Network, Place
+from homelab.model.snapshot import Snapshot
+from homelab.model.trace import Cause, Outcome, Trace
+
+FIREWALL = ("rule", "policy")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One failed trace of one judgement; its cause always says something."""
+
+    case: Case
+    judgement: Judgement
+    trace: Trace
+    cause: Cause
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.case.snapshot
+
+    @property
+    def target(self) -> Address:
+        return self.trace.target.address
+
+    @property
+    def version(self) -> int:
+        return self.target.version
+
+    @property
+    def at(self) -> Place:
+        return self.cause.at
+
+    @property
+    def place(self) -> Place:
+        """Where the judged network's Docker runs."""
+        return self.judgement.place
+
+    @property
+    def is_return(self) -> bool:
+        return self.cause.direction == "return"
+
+    @property
+    def is_certain(self) -> bool:
+        return self.trace.outcome is not Outcome.UNKNOWN
+
+    @property
+    def in_guest(self) -> bool:
+        return self.at == self.place or self.at.startswith("guest:")
+
+    @property
+    def in_container(self) -> bool:
+        return self.at.startswith("container:")
+
+    @property
+    def on_host(self) -> bool:
+        return self.at == HOST and self.place != HOST
+
+    @property
+    def on_router(self) -> bool:
+        return self.at == ROUTER
+
+    @property
+    def by_firewall(self) -> bool:
+        return self.cause.kind in FIREWALL
+
+    @property
+    def by_iptables(self) -> bool:
+        """A rule or policy of iptables' own tables, where an accept in front of it counts."""
+        return self.by_firewall and self.cause.tool != "nft"
+
+    @property
+    def by_forward_policy(self) -> bool:
+        policy = self.cause.kind == "policy" and self.by_iptables
+        return policy and self.cause.chain == "FORWARD"
+
+    @property
+    def here(self) -> Namespace | None:
+        """The namespace in which the packet ended."""
+        return self.snapshot.namespace(self.at)
+
+    @property
+    def daemon(self) -> Daemon | None:
+        return self.snapshot.daemons.get(self.place)
+
+    @property
+    def network(self) -> DockerNetwork | None:
+        """The judged network as Docker describes it."""
+        found = self.daemon.networks if self.daemon else ()
+        return next((each for each in found if each.name == self.judgement.name.network), None)
+
+    @property
+    def declared(self) -> ContainerNetwork | None:
+        """The judged network as the inventory has it."""
+        name = f"{self.judgement.name.guest}/{self.judgement.name.network}"
+        return next((each for each in self.case.inventory.networks if each.full_name == name), None)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether homelab made the network, by its label."""
+        return self.network is not None and LABEL in self.network.labels
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether `homelab apply` looks after the network."""
+        return self.declared is not None or self.is_ours
+
+    @property
+    def is_unwanted(self) -> bool:
+        """Whether the inventory wants this network closed: then nothing is wrong, or to be opened."""
+        return self.declared is not None and self.declared.ingress is Ingress.NONE
+
+    @property
+    def subnet(self) -> Network | None:
+        """The judged network's subnet that covers the target."""
+        alike = [each for each in self.judgement.subnets if each.version == self.version]
+        return next((each for each in alike if self.target in each), next(iter(alike), None))
+
+    @property
+    def aim(self) -> str:
+        """What the packet was for, in a sentence: the subnet, or the target without one."""
+        return str(self.subnet or self.target)
+
+    def reached(self, place: Place) -> bool:
+        """Whether the packet came as far as this place on its way there."""
+        if any(each.at == place for each in self.trace.forward):
+            return True
+        return self.is_return or self.at == place
+
+
+Group: TypeAlias = tuple[Seen, ...]
+"""Packets that ended for one and the same reason: never empty."""
+
+NOT_TOLD = "the model gives no reason"
+
+
+def failures(case: Case) -> Iterator[Seen]:
+    """Every packet that was judged and did not come back."""
+    for judgement in case.judgements:
+        for trace in judgement.traces:
+            if not trace.ok:
+                told = Cause(judgement.place, "forward", "", "unmodelled", NOT_TOLD)
+                yield Seen(case, judgement, trace, trace.cause or told)
+
+
+def networks(group: Group) -> tuple[Seen, ...]:
+    """One packet for each network and subnet of a group, in its order."""
+    found: dict[object, Seen] = {}
+    for each in group:
+        found.setdefault((each.judgement.name, each.subnet), each)
+    return tuple(found.values())
+
+
+def aims(group: Group) -> str:
+    return ", ".join(dict.fromkeys(each.aim for each in group))
