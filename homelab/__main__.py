@@ -1,0 +1,5 @@
+"""`python -m homelab` is the command `homelab`."""
+
+from homelab.cli import main
+
+main()

@@ -1,0 +1,100 @@
+"""What every command needs: its options, the inventory, the snapshot, and how it says things."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from homelab.errors import InventoryError, UsageError
+from homelab.model.inventory import Inventory
+from homelab.model.operation import Operation
+from homelab.model.snapshot import Snapshot
+from homelab.report.commands import commands
+from homelab.report.paint import Paint, plain
+from homelab.system.live import LiveSystem
+
+DEFAULTS = (Path("inventory"), Path("/etc/homelab/inventory"))
+
+
+def inventory_option(command: Callable[..., int]) -> Callable[..., int]:
+    """``-i PATH`` is understood before and after the command's name."""
+
+    @click.option("-i", "--inventory", "path", metavar="PATH", help="Inventory file or folder.")
+    @functools.wraps(command)
+    def wrapped(*, path: str | None, **arguments: object) -> int:
+        return command(path=path or click.get_current_context().obj, **arguments)
+
+    return wrapped
+
+
+json_option = click.option("--json", "as_document", is_flag=True, help="Print a JSON document.")
+snapshot_option = click.option(
+    "--snapshot", "file", metavar="FILE", help="Work on a saved snapshot, offline."
+)
+
+
+def find_inventory(path: str | None) -> Path | None:
+    """The inventory's path: the one given, else the first default that exists, else None."""
+    if path is not None:
+        return Path(path)
+    return next((each for each in DEFAULTS if each.exists()), None)
+
+
+def inventory_or_none(path: str | None) -> Inventory | None:
+    """None when no inventory was given and none is at the default places."""
+    found = find_inventory(path)
+    if found is None:
+        return None
+    from homelab.load.inventory import load_inventory  # noqa: PLC0415 - pydantic costs start-up time
+
+    return load_inventory(found)
+
+
+def inventory(path: str | None) -> Inventory:
+    loaded = inventory_or_none(path)
+    if loaded is None:
+        raise InventoryError(
+            (
+                "no inventory: neither ./inventory nor /etc/homelab/inventory exists; name one with -i",
+            )
+        )
+    return loaded
+
+
+def saved_snapshot(file: str) -> Snapshot:
+    from homelab.load.snapshot import load_snapshot  # noqa: PLC0415 - pydantic costs start-up time
+
+    return load_snapshot(Path(file))
+
+
+def observe(file: str | None, declared: Inventory | None) -> tuple[Snapshot, LiveSystem | None]:
+    """The saved snapshot, or the lab as it is now together with the system that read it."""
+    if file:
+        return saved_snapshot(file), None
+    system = LiveSystem(declared)
+    return system.read(), system
+
+
+def paint() -> Paint:
+    return Paint(sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+
+
+def telling(seen: Snapshot) -> Callable[[Operation], None]:
+    """Progress, for people, on stderr: each operation as the command that a person would type."""
+
+    def tell(operation: Operation) -> None:
+        for line in commands(operation, seen)[-1:]:
+            click.echo(f"  {plain(line)}", err=True)
+
+    return tell
+
+
+def read_text(file: str) -> str:
+    """The text of a file, or of standard input for ``-``."""
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: {error}") from error

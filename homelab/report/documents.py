@@ -1,0 +1,186 @@
+"""The JSON documents of the contract: stable, versioned, the same bytes for the same input."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from homelab.model.finding import Case, Finding, Fix, Judgement
+from homelab.model.plan import Applied, Change, Create, Delete, Execution, Plan
+from homelab.model.snapshot import Snapshot
+from homelab.model.trace import Cause, Hop, Trace
+from homelab.report.commands import commands
+
+Document: TypeAlias = dict[str, Any]
+
+
+def as_json(document: Mapping[str, Any], *, indent: int | None = 2) -> str:
+    return json.dumps(document, indent=indent, ensure_ascii=False)
+
+
+def trace_document(trace: Trace) -> Document:
+    return {
+        "schema": "homelab.trace/1",
+        "from": trace.origin,
+        "to": str(trace.target),
+        "outcome": trace.outcome.value,
+        "source": str(trace.source) if trace.source else None,
+        "forward": [_hop(each) for each in trace.forward],
+        "return": [_hop(each) for each in trace.back],
+        "rewritten": {
+            "source": trace.rewritten_source,
+            "destination": trace.rewritten_destination,
+        },
+        "cause": cause_document(trace.cause),
+        "notes": list(trace.notes),
+    }
+
+
+def error_document(origin: str, to: str, error: str) -> Document:
+    """The answer to a question of a batch that could not be asked."""
+    return {
+        "schema": "homelab.trace/1",
+        "from": origin,
+        "to": to,
+        "outcome": "unknown",
+        "forward": [],
+        "return": [],
+        "rewritten": {"source": None, "destination": None},
+        "cause": None,
+        "error": error,
+    }
+
+
+def _hop(hop: Hop) -> Document:
+    return {
+        "at": hop.at,
+        "stage": hop.stage,
+        "in": hop.iif,
+        "out": hop.oif,
+        "via": str(hop.via) if hop.via else None,
+        "text": hop.text,
+    }
+
+
+def cause_document(cause: Cause | None) -> Document | None:
+    if cause is None:
+        return None
+    return {
+        "at": cause.at,
+        "direction": cause.direction,
+        "stage": cause.stage,
+        "kind": cause.kind,
+        "family": cause.family,
+        "table": cause.table,
+        "chain": cause.chain,
+        "handle": cause.handle,
+        "rule": cause.rule,
+        "key": cause.key,
+        "owner": cause.owner,
+        "tool": cause.tool,
+        "text": cause.text,
+    }
+
+
+def diagnosis_document(
+    case: Case, findings: Sequence[Finding], probed: Sequence[Document] = ()
+) -> Document:
+    return {
+        "schema": "homelab.diagnosis/1",
+        "networks": [_network(each, findings) for each in case.judgements],
+        "findings": [_finding(each, case.snapshot) for each in findings],
+        "probes": list(probed),
+    }
+
+
+def _network(judgement: Judgement, findings: Sequence[Finding]) -> Document:
+    host, guest, network = judgement.name
+    return {
+        "host": host,
+        "guest": guest,
+        "network": network,
+        "subnets": [str(each) for each in judgement.subnets],
+        "reachable": judgement.reachable,
+        "from": judgement.origin,
+        "findings": [
+            index for index, each in enumerate(findings) if judgement.name in each.affects
+        ],
+    }
+
+
+def _finding(finding: Finding, snapshot: Snapshot) -> Document:
+    return {
+        "fault": finding.fault,
+        "severity": finding.severity,
+        "at": finding.at,
+        "explains": finding.explains,
+        "cause": cause_document(finding.cause),
+        "fix": _fix(finding.fix, snapshot) if finding.fix else None,
+        "affects": [each._asdict() for each in finding.affects],
+    }
+
+
+def _fix(fix: Fix, snapshot: Snapshot) -> Document:
+    return {
+        "text": fix.text,
+        "commands": list(fix_commands(fix, snapshot)),
+        "opens": list(fix.opens),
+        "verified_on_model": fix.verified,
+        "automatic": bool(fix.operations),
+    }
+
+
+def fix_commands(fix: Fix, snapshot: Snapshot) -> tuple[str, ...]:
+    """What a person types to do the fix by hand."""
+    typed = tuple(line for each in fix.operations for line in commands(each, snapshot))
+    return tuple(dict.fromkeys((*typed, *fix.commands)))
+
+
+def plan_document(
+    plan: Plan,
+    snapshot: Snapshot,
+    reachability: Sequence[Document],
+    obstacles: Sequence[str] = (),
+) -> Document:
+    return {
+        "schema": "homelab.plan/1",
+        "changes": [change_document(each, snapshot) for each in plan.changes],
+        "obstacles": list(obstacles),
+        "reachability": list(reachability),
+    }
+
+
+def change_document(change: Change, snapshot: Snapshot) -> Document:
+    old = None if isinstance(change, Create) else change.old
+    new = None if isinstance(change, Delete) else change.new
+    resource = new or old
+    return {
+        "action": type(change).__name__.lower(),
+        "kind": change.key.kind,
+        "name": change.key.name,
+        "guest": resource.guest if resource else None,
+        "old": old.describe() if old else None,
+        "new": new.describe() if new else None,
+        "disruption": change.disruption,
+        "commands": [line for each in change.operations for line in commands(each, snapshot)],
+    }
+
+
+def applied_document(applied: Applied, snapshot: Snapshot, outcome: str) -> Document:
+    return {
+        "schema": "homelab.applied/1",
+        "outcome": outcome,
+        "changes": [change_document(each, snapshot) for each in applied.plan.changes],
+        "failure": applied.execution.failure,
+        "lost": [
+            {"from": each.origin, "to": each.target, "before": each.before, "after": each.after}
+            for each in applied.lost
+        ],
+        "rollback": _execution(applied.rollback),
+        "residue": list(applied.residue),
+    }
+
+
+def _execution(execution: Execution | None) -> Document | None:
+    if execution is None:
+        return None
+    return {"operations": len(execution.done), "failure": execution.failure}

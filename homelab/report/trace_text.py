@@ -1,0 +1,44 @@
+"""One trace as a person reads it: each hop there, each hop back, and what ended it."""
+
+from collections.abc import Iterator
+
+from homelab.model.trace import Hop, Outcome, Trace
+from homelab.report.diagnosis_text import evidence
+from homelab.report.paint import Paint, plain
+
+STYLE = {
+    Outcome.DELIVERED: "good",
+    Outcome.DROPPED: "bad",
+    Outcome.REJECTED: "bad",
+    Outcome.UNKNOWN: "warn",
+}
+
+
+def trace_text(trace: Trace, paint: Paint) -> str:
+    return "\n".join(_lines(trace, paint))
+
+
+def _lines(trace: Trace, paint: Paint) -> Iterator[str]:
+    yield f"{plain(trace.origin)} → {trace.target}: " + paint(
+        STYLE[trace.outcome], trace.outcome.value
+    )
+    yield from _hops(trace.forward)
+    if trace.back:
+        yield "reply:"
+        yield from _hops(trace.back)
+    if trace.rewritten_source:
+        yield f"the receiver sees the source {trace.rewritten_source}"
+    if trace.rewritten_destination:
+        yield f"the destination is translated to {trace.rewritten_destination}"
+    if trace.cause is not None:
+        yield paint(
+            STYLE[trace.outcome], f"✗ at {plain(trace.cause.at)}: {plain(trace.cause.text)}"
+        )
+        yield from (f"    {each}" for each in evidence(trace.cause))
+    yield from (f"note: {plain(each)}" for each in trace.notes)
+
+
+def _hops(hops: tuple[Hop, ...]) -> Iterator[str]:
+    width = max((len(each.at) for each in hops), default=0)
+    for each in hops:
+        yield f"  {plain(each.at):{width}}  {each.stage:11}  {plain(each.text)}"

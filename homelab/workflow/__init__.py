@@ -1,0 +1,1 @@
+"""Each command as a straight line of calls: read, compute, run. The only room that knows them all."""

@@ -1,0 +1,238 @@
+"""Plan, apply and destroy: from an inventory and a snapshot to a lab that is as declared, or as before."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from homelab.diagnosis.judge import judge
+from homelab.errors import ConflictError, OperationError
+from homelab.model.finding import Judgement
+from homelab.model.inventory import Ingress, Inventory
+from homelab.model.operation import Operation
+from homelab.model.place import Place
+from homelab.model.plan import Applied, Execution, Plan, ProbeLost
+from homelab.model.snapshot import Snapshot
+from homelab.model.trace import Target
+from homelab.planning.allocate import allocate
+from homelab.planning.diff import actual_state, desired_state, diff, obstacles
+from homelab.planning.execute import execute, undo
+from homelab.planning.guard import refuse_if_unsafe
+from homelab.planning.overlaps import problems
+from homelab.resources import KINDS
+from homelab.system import System
+from homelab.system.simulated import SimulatedSystem
+from homelab.workflow.look import Probe
+
+Tell: TypeAlias = Callable[[Operation], None]
+INTERRUPTED = "interrupted"
+"""The failure of an execution that a signal ended; what was done of it is taken back."""
+ROUNDS = 2
+SAMPLE = 256
+"""How many flows that work before a change are probed again after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What the lab shall be like: as the inventory says, or (``removal``) without us.
+
+    ``only`` limits a goal to some guests; empty means all.
+    """
+
+    inventory: Inventory
+    only: frozenset[str] = frozenset()
+    removal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The way from a snapshot to a goal, what stands in it, and what the model sees now and after.
+
+    ``inventory`` is the goal's with every subnet allocated.
+    """
+
+    goal: Goal
+    inventory: Inventory
+    snapshot: Snapshot
+    plan: Plan
+    obstacles: tuple[str, ...] = ()
+    before: tuple[Judgement, ...] = ()
+    after: tuple[Judgement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the user agreed to: interruptions of running containers, and a plan of unusual size."""
+
+    disruption: bool = False
+    accident: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """From where real packets are sent, and by what."""
+
+    origin: Place
+    probe: Probe
+
+
+def plan(goal: Goal, snapshot: Snapshot) -> Planned:
+    """What has to change, without a look at what will be reachable."""
+    inventory = goal.inventory if goal.removal else allocate(goal.inventory, snapshot)
+    desired = {} if goal.removal else desired_state(inventory, snapshot, KINDS)
+    actual = actual_state(snapshot, KINDS)
+    return Planned(
+        goal,
+        inventory,
+        snapshot,
+        diff(desired, actual, snapshot, only=goal.only),
+        (
+            *_overlaps(goal, inventory, snapshot),
+            *obstacles(desired, actual, snapshot, only=goal.only),
+        ),
+    )
+
+
+def _overlaps(goal: Goal, inventory: Inventory, snapshot: Snapshot) -> Iterator[str]:
+    """Subnets that something else in the lab has, with the line of the inventory that asks for them."""
+    if goal.removal:
+        return
+    for each in problems(inventory, snapshot):
+        if each.severity == "error":
+            yield f"{each.where}: {each.text}"
+
+
+def foresee(planned: Planned) -> Planned:
+    """The same plan, run on the simulated system and traced again."""
+    future = SimulatedSystem(planned.snapshot)
+    execute(planned.plan.operations(), future.run)
+    return replace(
+        planned,
+        before=judge(planned.inventory, planned.snapshot),
+        after=judge(planned.inventory, future.read()),
+    )
+
+
+def cut_off(planned: Planned) -> tuple[str, ...]:
+    """Networks that work now and that the model does not reach after the plan."""
+    if planned.goal.removal:
+        return ()
+    later = {each.name: each.reachable for each in planned.after}
+    unwanted = {
+        (each.guest, each.name)
+        for each in planned.inventory.networks
+        if each.ingress is Ingress.NONE
+    }
+    return tuple(
+        f"{each.name.guest}/{each.name.network}"
+        for each in planned.before
+        if each.reachable
+        and later.get(each.name) is False
+        and (each.name.guest, each.name.network) not in unwanted
+    )
+
+
+def refuse_obstacles(planned: Planned) -> None:
+    """Raise ``ConflictError`` with every foreign thing in the way, before anything is touched."""
+    if planned.obstacles:
+        raise ConflictError("\n".join(planned.obstacles))
+
+
+def apply(
+    planned: Planned,
+    system: System,
+    door: Door | None,
+    consent: Consent,
+    tell: Tell,
+) -> Applied:
+    """Carry out the plan; verify by reading and by probing; go back if it did not hold."""
+    actual = actual_state(planned.snapshot, KINDS)
+    refuse_if_unsafe(planned.plan, actual, disruption=consent.disruption, accident=consent.accident)
+    flows = tuple(_working(planned, door))
+    execution, remaining = _converge(planned, system, tell)
+    lost = _lost(flows, door) if door is not None else ()
+    applied = Applied(planned.plan, execution, remaining, lost)
+    if execution.failure is None and not remaining and not lost:
+        return applied
+    return _go_back(planned, applied, system, tell)
+
+
+def _converge(planned: Planned, system: System, tell: Tell) -> tuple[Execution, Plan]:
+    """Run the plan, read again, and run what is still missing.
+
+    A guest that restarts loses what only its kernel held; that is seen after the first round.
+    """
+    execution = execute(planned.plan.operations(), _telling(system.run, tell))
+    for _ in range(ROUNDS):
+        if execution.failure is not None:
+            return execution, Plan()
+        remaining = plan(planned.goal, system.read()).plan
+        if not remaining or remaining.disruptions():
+            return execution, remaining
+        more = execute(remaining.operations(), _telling(system.run, tell))
+        execution = Execution((*execution.done, *more.done), more.failure, more.failed)
+    return execution, plan(planned.goal, system.read()).plan
+
+
+def run_fix(operations: Sequence[Operation], system: System, tell: Tell) -> Execution:
+    """Run a fix; on failure take back what was done of it."""
+    execution = execute(tuple(operations), _telling(system.run, tell))
+    if execution.failure is not None:
+        undo(execution, system.run)
+    return execution
+
+
+def _go_back(planned: Planned, applied: Applied, system: System, tell: Tell) -> Applied:
+    """Take back what was done; then whatever still differs, by a plan to the state before.
+
+    The second step is for what others did meanwhile: a container that joined a network just made.
+    """
+    run = _telling(system.run, tell)
+    rollback = undo(applied.execution, run)
+    before = actual_state(planned.snapshot, KINDS)
+    now = system.read()
+    different = diff(before, actual_state(now, KINDS), now)
+    if different:
+        again = execute(different.operations(), run)
+        rollback = Execution((*rollback.done, *again.done), again.failure)
+        now = system.read()
+        different = diff(before, actual_state(now, KINDS), now)
+    residue = tuple(str(each.key) for each in different.changes)
+    if residue and rollback.failure:
+        residue = (rollback.failure, *residue)
+    return replace(applied, rollback=rollback, residue=residue)
+
+
+def _telling(run: Callable[[Operation], None], tell: Tell) -> Callable[[Operation], None]:
+    def told(operation: Operation) -> None:
+        tell(operation)
+        try:
+            run(operation)
+        except KeyboardInterrupt as error:
+            raise OperationError(INTERRUPTED) from error
+
+    return told
+
+
+def _working(planned: Planned, door: Door | None) -> Iterator[Target]:
+    """Targets of declared networks that answer a real packet now, and shall do so afterwards."""
+    if door is None or planned.goal.removal:
+        return
+    targets = tuple(
+        target
+        for each in judge(planned.inventory, planned.snapshot)
+        if each.declared
+        for target in each.targets
+    )[:SAMPLE]
+    for target, said in zip(targets, door.probe(door.origin, targets), strict=True):
+        if said == "answered":
+            yield target
+
+
+def _lost(flows: Sequence[Target], door: Door) -> tuple[ProbeLost, ...]:
+    """Flows that answered before and do not answer any more."""
+    said = door.probe(door.origin, flows) if flows else ()
+    return tuple(
+        ProbeLost(door.origin, str(target), "answered", now)
+        for target, now in zip(flows, said, strict=True)
+        if now != "answered"
+    )

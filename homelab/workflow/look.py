@@ -1,0 +1,172 @@
+"""Diagnose and trace: from a snapshot to findings, each with a fix that the model has tried."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from homelab.checks import findings
+from homelab.diagnosis.judge import judge
+from homelab.errors import OperationError, UsageError
+from homelab.model.finding import Case, Finding, Fix, Judgement, NetworkName
+from homelab.model.inventory import Inventory
+from homelab.model.operation import Operation
+from homelab.model.place import HOST, ROUTER, Place
+from homelab.model.snapshot import Snapshot
+from homelab.model.trace import Target
+from homelab.system.simulated import SimulatedSystem
+
+Probe: TypeAlias = Callable[[Place, Sequence[Target]], tuple[str, ...]]
+"""Sends a real packet to each target from a place, and says what each met."""
+
+SEVERITIES = ("error", "warning", "info")
+ROUNDS = 6
+"""How many faults may lie one behind the other on one path before the search for the next ends."""
+
+
+UNREAD = ("not-observed", "unmodelled", "daemon-down")
+"""Faults after which the answer is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """``case`` is the lab as it is; ``findings`` include the faults that hide behind others."""
+
+    case: Case
+    findings: tuple[Finding, ...]
+
+
+def diagnose(inventory: Inventory, snapshot: Snapshot) -> Diagnosis:
+    """Judge every network, name each fault, and prove each fix on the simulated system."""
+    first = Case(inventory, snapshot, judge(inventory, snapshot))
+    found: dict[tuple[str, Place, object], Finding] = {}
+    case = first
+    for _ in range(ROUNDS):
+        new = [each for each in findings(case) if _identity(each) not in found]
+        found |= {_identity(each): each for each in new}
+        mended = _mend(case.snapshot, new)
+        if mended is None:
+            break
+        case = Case(inventory, mended, judge(inventory, mended))
+    # Errors first; among equals the order in which a packet meets them.
+    order = sorted(found.values(), key=lambda each: SEVERITIES.index(each.severity))
+    return Diagnosis(first, tuple(_proven(each, first, case) for each in order))
+
+
+def _identity(finding: Finding) -> tuple[str, Place, object]:
+    cause = finding.cause
+    what = (cause.rule or cause.key or cause.text) if cause else finding.explains
+    return finding.fault, finding.at, what
+
+
+def _mend(snapshot: Snapshot, found: Sequence[Finding]) -> Snapshot | None:
+    """The snapshot after all fixes that can be carried out, or None when there was nothing to do."""
+    system = SimulatedSystem(snapshot)
+    done = [each for finding in found for each in _operations(finding) if _ran(system, each)]
+    return system.read() if done else None
+
+
+def _operations(finding: Finding) -> tuple[Operation, ...]:
+    if finding.fix is None or finding.severity != "error":
+        return ()
+    return finding.fix.operations
+
+
+def _ran(system: SimulatedSystem, operation: Operation) -> bool:
+    try:
+        system.run(operation)
+    except OperationError:
+        return False
+    return True
+
+
+def _proven(finding: Finding, before: Case, after: Case) -> Finding:
+    """The finding with what the model saw of its fix: does it open the path, and what else opens."""
+    fix = finding.fix
+    if fix is None or not fix.operations:
+        return finding
+    later = {each.name: each for each in after.judgements}
+    opened = all(later[name].reachable for name in finding.affects if name in later)
+    also = _opened_besides(finding, before, after)
+    return replace(
+        finding,
+        fix=replace(fix, verified=opened and bool(finding.affects), opens=(*fix.opens, *also)),
+    )
+
+
+def _opened_besides(finding: Finding, before: Case, after: Case) -> tuple[str, ...]:
+    """Networks besides the affected ones that the model reaches only after this fix alone."""
+    mended = _mend(before.snapshot, (finding,))
+    if mended is None:
+        return ()
+    was = {each.name: each.reachable for each in before.judgements}
+    now: tuple[Judgement, ...] = judge(after.inventory, mended)
+    opened: list[NetworkName] = [
+        each.name
+        for each in now
+        if each.reachable and not was.get(each.name) and each.name not in finding.affects
+    ]
+    return tuple(f"{each.guest}/{each.network} from the LAN" for each in opened)
+
+
+def fixes(found: Sequence[Finding]) -> tuple[Fix, ...]:
+    """The fixes that ``--fix`` runs: those with operations, of errors, that the model has proven."""
+    return tuple(
+        each.fix
+        for each in found
+        if each.fix is not None and each.fix.operations and each.severity == "error"
+    )
+
+
+def exit_code(diagnosis: Diagnosis) -> int:
+    """0 healthy, 1 something is unreachable, 3 something could not be judged."""
+    judged = [each for each in diagnosis.case.judgements if is_wanted(each, diagnosis.case)]
+    if any(each.reachable is False for each in judged):
+        return 1
+    blamed = {name for each in diagnosis.findings for name in each.affects}
+    unknown = any(
+        each.reachable is None and (each.traces or each.name in blamed) for each in judged
+    )
+    unread = any(each.fault in UNREAD for each in diagnosis.findings)
+    return 3 if unknown or unread else 0
+
+
+def is_wanted(judgement: Judgement, case: Case) -> bool:
+    """Whether somebody shall reach the network: with an inventory, if that says so; else always."""
+    return judgement.declared or not case.inventory.networks
+
+
+def probe_origin(snapshot: Snapshot, enterable: Sequence[Place]) -> Place:
+    """The place nearest to a LAN client from which a real packet can be sent.
+
+    A named namespace that is neither host nor router and has no forwarding of its own counts as a
+    client; then the router; then the host itself.
+    """
+    clients = [
+        each
+        for each in sorted(enterable)
+        if each.startswith("netns:") and _is_client(snapshot, each)
+    ]
+    if clients:
+        return clients[0]
+    return ROUTER if ROUTER in enterable else HOST
+
+
+def _is_client(snapshot: Snapshot, place: Place) -> bool:
+    here, host = snapshot.namespace(place), snapshot.host_namespace
+    if here is None or host is None or here.sysctls.get("net.ipv4.ip_forward") == "1":
+        return False
+    networks = {each.interface.network for each in here.addresses if each.link != "lo"}
+    return any(
+        each.interface.network in networks
+        for each in host.addresses
+        if each.link != "lo" and each.interface.version == 4
+    )
+
+
+def known_place(snapshot: Snapshot, name: str) -> Place:
+    """The place of that name; ``UsageError`` names those that there are."""
+    place = Place(name)
+    if snapshot.namespace(place) is None:
+        there = ", ".join(sorted((*snapshot.namespaces, *snapshot.aliases))) or "none"
+        raise UsageError(f"{name}: no such place in this lab; there are: {there}")
+    return place
