@@ -1,0 +1,1 @@
+"""Brings the real lab up and down, and runs commands in it."""
