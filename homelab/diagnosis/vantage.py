@@ -1,4 +1,4 @@
-"""Where a packet starts: the names of CONTRACT's vantages, placed in what was observed.
+"""Where a packet starts: the names a user may give, placed in what was observed.
 
 ``lan`` is a client that is only imagined, with a free address of the uplink's subnet. It enters where a
 LAN client would: at the router if that was observed, else at the host's uplink.

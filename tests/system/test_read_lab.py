@@ -22,8 +22,11 @@ READ = (
 @pytest.fixture(scope="module")
 def lab() -> Snapshot:
     run = Lab()
-    if run.run("up").returncode != 0:
-        pytest.skip("the lab does not come up on this machine")
+    up = run.run("up", timeout=1800)
+    assert up.returncode == 0, up.stderr
+    done = run.homelab("apply", "--yes")
+    assert done.returncode == 0, done.stderr
+    run.wait_for_containers()
     done = run.host(str(ROOT / ".venv/bin/python"), "-c", READ)
     assert done.returncode == 0, done.stderr
     return parse_snapshot(done.stdout.encode(), "lab")
