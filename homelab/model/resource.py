@@ -60,6 +60,10 @@ class Resource(ABC):
         """What running containers notice when this is created or replaces ``old``; None: nothing."""
         return None
 
+    def removal(self, snapshot: Snapshot) -> str | None:
+        """What running containers notice when this is deleted; None: nothing."""
+        return None
+
     @abstractmethod
     def describe(self) -> str:
         """The resource's value in one line, for a plan: ``10.90.1.0/24 via 10.77.0.11``."""

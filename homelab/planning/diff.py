@@ -20,30 +20,33 @@ def diff(
     desired: State, actual: State, snapshot: Snapshot, *, only: frozenset[str] = frozenset()
 ) -> Plan:
     """Deletions first, in reverse order of building; then what is new or different."""
-    wanted, there = _of(desired, only), _of(actual, only)
-    return Plan((*_make_room(wanted, there, snapshot), *_build(wanted, there, snapshot)))
+    gone = {
+        key: each
+        for key, each in actual.items()
+        if key not in desired and (not only or each.guest in only)
+    }
+    wanted = _of(desired, only)
+    return Plan((*_make_room(gone, snapshot), *_build(wanted, actual, snapshot)))
 
 
 def obstacles(
     desired: State, actual: State, snapshot: Snapshot, *, only: frozenset[str] = frozenset()
 ) -> tuple[str, ...]:
     """Messages about foreign things in the way of what is not there yet, each once."""
-    there = _of(actual, only)
-    missing = (each for key, each in _of(desired, only).items() if there.get(key) != each)
+    missing = (each for key, each in _of(desired, only).items() if actual.get(key) != each)
     return tuple(dict.fromkeys(text for each in missing for text in each.obstacles(snapshot)))
 
 
-def _of(state: State, only: frozenset[str]) -> Mapping[Key, Resource]:
+def _of(desired: State, only: frozenset[str]) -> Mapping[Key, Resource]:
+    """What some guests need: what serves them, and what serves all."""
     if not only:
-        return state
-    return {key: each for key, each in state.items() if each.guest in only}
+        return desired
+    return {key: each for key, each in desired.items() if each.guest is None or each.guest in only}
 
 
-def _make_room(desired: State, actual: State, snapshot: Snapshot) -> Iterator[Change]:
-    for key in reversed(list(actual)):
-        if key not in desired:
-            old = actual[key]
-            yield Delete(old, old.delete(snapshot))
+def _make_room(gone: Mapping[Key, Resource], snapshot: Snapshot) -> Iterator[Change]:
+    for old in reversed(list(gone.values())):
+        yield Delete(old, old.delete(snapshot), old.removal(snapshot))
 
 
 def _build(desired: State, actual: State, snapshot: Snapshot) -> Iterator[Change]:

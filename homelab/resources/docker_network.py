@@ -3,9 +3,12 @@
 Options by Docker's generation: gateway mode nat-unprotected exists from Engine 28.0 on and opens every
 port of every container to routed traffic; older daemons store options that they do not know and
 ignore them. ``enable_ip_masquerade=false`` keeps the containers' own source addresses.
+A daemon adds its ``default-network-opts`` to those of a new network (createNetwork in moby's
+daemon/network.go), so a second label names the options that are ours to compare.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import Self
@@ -19,7 +22,7 @@ from homelab.model.operation import (
     Operation,
     RemoveDockerNetwork,
 )
-from homelab.model.place import Address, Network, guest
+from homelab.model.place import Address, Network, Place, guest, guest_of
 from homelab.model.resource import Key, Resource
 from homelab.model.snapshot import Snapshot
 from homelab.resources.lab import (
@@ -27,22 +30,34 @@ from homelab.resources.lab import (
     bridge_name,
     docker_network,
     local_guests,
+    why_no_daemon,
 )
 
 BRIDGE = "com.docker.network.bridge.name"
 MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
 GATEWAY_MODE = "com.docker.network.bridge.gateway_mode_ipv"
+SET = "homelab.options"
+"""Docker label that names the options homelab set on the network."""
+
+# A guest's root can write any label; what Docker could not have got from us is not ours.
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)
 class GuestNetwork(Resource):
-    """``options`` are those that we set or the user wrote, and nothing that Docker adds by itself."""
+    """``options`` are those that we set or the user wrote, and nothing that Docker adds by itself.
+
+    ``declared`` are the full names of all networks that shall be.
+    """
 
     inside: str
     name: str
     subnets: tuple[Network, ...]
     options: tuple[tuple[str, str], ...] = ()
-    gateways: tuple[Address, ...] = field(default=(), compare=False)
+    internal: bool = False
+    ipv6: bool = False
+    gateways: tuple[Address | None, ...] = field(default=(), compare=False)
+    declared: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def key(self) -> Key:
@@ -54,55 +69,80 @@ class GuestNetwork(Resource):
 
     @classmethod
     def desired(cls, inventory: Inventory, snapshot: Snapshot) -> Iterator[Self]:
+        declared = frozenset(each.full_name for each in inventory.networks)
         for each in local_guests(inventory):
             daemon = snapshot.daemon(each.name)
             for network in each.networks:
-                options = _options(network, daemon)
-                gateways = tuple(subnet[1] for subnet in network.subnets)
-                yield cls(each.name, network.name, network.subnets, options, gateways)
+                subnets = _in_order(network.subnets)
+                yield cls(
+                    each.name,
+                    network.name,
+                    subnets,
+                    _options(network, daemon),
+                    ipv6=_has_ipv6(subnets),
+                    gateways=tuple(subnet[1] for subnet in subnets),
+                    declared=declared,
+                )
 
     @classmethod
     def actual(cls, snapshot: Snapshot) -> Iterator[Self]:
         for place, daemon in snapshot.daemons.items():
+            inside = guest_of(place)
             for network in daemon.networks:
-                name, _, short = network.labels.get(LABEL, "").partition("/")
-                if place == guest(name) and short == network.name:
+                if inside is not None and _is_ours(network, inside):
+                    gateways = {each.subnet: each.gateway for each in network.subnets}
+                    subnets = _in_order(gateways)
                     yield cls(
-                        name,
+                        inside,
                         network.name,
-                        tuple(each.subnet for each in network.subnets),
-                        tuple(sorted(network.options.items())),
-                        tuple(each.gateway for each in network.subnets if each.gateway),
+                        subnets,
+                        _set_by_us(network),
+                        network.internal,
+                        network.ipv6,
+                        tuple(gateways[each] for each in subnets),
                     )
 
     def obstacles(self, snapshot: Snapshot) -> Iterator[str]:
         daemon = snapshot.daemon(self.inside)
         if daemon is None:
-            yield _why_no_daemon(self.inside, snapshot)
+            yield why_no_daemon(self.inside, snapshot)
             return
         there = docker_network(daemon, self.name)
-        if there is not None and LABEL not in there.labels:
+        mark = there.labels.get(LABEL) if there else None
+        if there is not None and mark is None:
             yield (
                 f"guest {self.inside}: a Docker network {self.name} is there and is not homelab's; "
                 "remove it, or choose another name"
+            )
+        elif there is not None and not _is_ours(there, self.inside):
+            yield (
+                f"guest {self.inside}: a Docker network {self.name} is there with the mark of {mark}, as "
+                f"in a guest that was copied or renamed; `docker network rm {self.name}` in it, "
+                "or choose another name"
             )
         yield from self._overlaps(snapshot)
 
     def _overlaps(self, snapshot: Snapshot) -> Iterator[str]:
         for place, daemon in snapshot.daemons.items():
             for network in daemon.networks:
-                if place == guest(self.inside) and network.name == self.name:
+                if network.name == "bridge" or self._gives_way(place, network):
                     continue
                 for each in network.subnets:
-                    if network.name != "bridge" and any(
-                        each.subnet.version == ours.version and each.subnet.overlaps(ours)
-                        for ours in self.subnets
-                    ):
+                    if any(_overlap(each.subnet, ours) for ours in self.subnets):
                         yield (
                             f"{place}: Docker network {network.name} has {each.subnet}, which overlaps "
                             f"{self.inside}/{self.name} {', '.join(map(str, self.subnets))}; "
                             "move one of them to another subnet"
                         )
+
+    def _gives_way(self, place: Place, network: DockerNetwork) -> bool:
+        """It is this one as it is now, or one of ours that is declared no more and goes first."""
+        inside = guest_of(place)
+        if inside is None:
+            return False
+        name = f"{inside}/{network.name}"
+        is_left_over = _is_ours(network, inside) and name not in self.declared
+        return is_left_over or name == f"{self.inside}/{self.name}"
 
     def create(self, snapshot: Snapshot) -> tuple[Operation, ...]:
         return (CreateDockerNetwork(guest(self.inside), self._network()),)
@@ -116,10 +156,12 @@ class GuestNetwork(Resource):
 
     def replace(self, old: Self, snapshot: Snapshot) -> tuple[Operation, ...]:
         place = guest(self.inside)
-        again = tuple(
-            ConnectContainer(place, name, _moved(each, old.subnets, self.subnets))
-            for name, each in old.attached(snapshot)
-        )
+        moved = [
+            (name, _moved(each, old.subnets, self.subnets)) for name, each in old.attached(snapshot)
+        ]
+        # Docker gives the others what is free: nothing that somebody will ask for.
+        moved.sort(key=lambda each: each[1].fixed_ipv4 is None and each[1].fixed_ipv6 is None)
+        again = tuple(ConnectContainer(place, name, each) for name, each in moved)
         return (*old.delete(snapshot), *self.create(snapshot), *again)
 
     def disruption(self, old: Self | None, snapshot: Snapshot) -> str | None:
@@ -133,9 +175,15 @@ class GuestNetwork(Resource):
             f"({names}) are disconnected for a moment and reattached at their addresses"
         )
 
+    def removal(self, snapshot: Snapshot) -> str | None:
+        names = ", ".join(name for name, _ in self.attached(snapshot))
+        if not names:
+            return None
+        return f"{self.inside}/{self.name} is removed, and its containers ({names}) are disconnected from it"
+
     def describe(self) -> str:
         mode = dict(self.options).get(f"{GATEWAY_MODE}4")
-        leaves = "masquerade" if dict(self.options).get(MASQUERADE) == "true" else "routed"
+        leaves = "routed" if dict(self.options).get(MASQUERADE) == "false" else "masquerade"
         return ", ".join(filter(None, (*map(str, self.subnets), leaves, mode)))
 
     def _network(self, snapshot: Snapshot | None = None) -> DockerNetwork:
@@ -149,9 +197,13 @@ class GuestNetwork(Resource):
             name=self.name,
             bridge=dict(self.options).get(BRIDGE, ""),
             subnets=tuple(map(DockerSubnet, self.subnets, self.gateways)),
-            ipv6=any(each.version == 6 for each in self.subnets),
+            internal=self.internal,
+            ipv6=self.ipv6,
             options=dict(self.options),
-            labels={LABEL: f"{self.inside}/{self.name}"},
+            labels={
+                LABEL: f"{self.inside}/{self.name}",
+                SET: ",".join(name for name, _ in self.options),
+            },
         )
 
     def attached(self, snapshot: Snapshot) -> Iterator[tuple[str, Attachment]]:
@@ -160,6 +212,30 @@ class GuestNetwork(Resource):
             for each in container.attachments:
                 if each.network == self.name:
                     yield container.name, each
+
+
+def _is_ours(network: DockerNetwork, inside: str) -> bool:
+    is_named = _NAME.fullmatch(network.name) is not None
+    return is_named and network.labels.get(LABEL) == f"{inside}/{network.name}"
+
+
+def _set_by_us(network: DockerNetwork) -> tuple[tuple[str, str], ...]:
+    """The options as far as we set them: all, if the network does not say."""
+    ours = network.labels.get(SET)
+    names = set(network.options if ours is None else ours.split(","))
+    return tuple(sorted(each for each in network.options.items() if each[0] in names))
+
+
+def _in_order(subnets: Iterable[Network]) -> tuple[Network, ...]:
+    return tuple(sorted(subnets, key=lambda each: each.version))
+
+
+def _has_ipv6(subnets: tuple[Network, ...]) -> bool:
+    return any(each.version == 6 for each in subnets)
+
+
+def _overlap(one: Network, other: Network) -> bool:
+    return one.version == other.version and one.overlaps(other)
 
 
 def _options(network: ContainerNetwork, daemon: Daemon | None) -> tuple[tuple[str, str], ...]:
@@ -190,26 +266,13 @@ def _moved(
 def _shifted(
     address: Address | None, before: tuple[Network, ...], after: tuple[Network, ...]
 ) -> Address | None:
-    if address is None or any(address in each for each in after):
-        return address
-    old = next((each for each in before if address in each), None)
-    new = next((each for each in after if each.version == address.version), None)
-    if old is None or new is None:
+    if address is None:
         return None
-    moved = ip_address(int(new.network_address) + int(address) - int(old.network_address))
-    return moved if moved in new else None
-
-
-def _why_no_daemon(name: str, snapshot: Snapshot) -> str:
-    instance = snapshot.instance(name)
-    client = "incus" if snapshot.runtime and snapshot.runtime.name == "incus" else "lxc"
-    missing = str(snapshot.unread.get(guest(name), "")).startswith("there is no such guest")
-    if instance is None and (snapshot.runtime is not None or missing):
-        return f"guest {name}: there is no such guest on this host; `{client} launch IMAGE {name}`"
-    if instance is not None and not instance.is_running:
-        return f"guest {name}: it is {instance.status.lower()}; `{client} start {name}`"
-    place = guest(name)
-    why = (
-        snapshot.unread.get(f"{place}/docker") or snapshot.unread.get(place) or "no Docker answers"
-    )
-    return f"guest {name}: {why}; `{client} exec {name} -- docker info` tells more"
+    new = next((each for each in after if each.version == address.version), None)
+    if new is None:
+        return None
+    old = next((each for each in before if address in each), new)
+    offset = 0 if address in new else int(new.network_address) - int(old.network_address)
+    moved = ip_address(int(address) + offset)
+    # The subnet's own address, its gateway's, and the broadcast are Docker's to refuse.
+    return moved if moved in new and moved not in (new[0], new[1], new[-1]) else None

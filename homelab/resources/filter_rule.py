@@ -2,10 +2,12 @@
 
 A guest's FORWARD policy becomes DROP whenever dockerd switches forwarding on itself, so the accept is
 there for every network that lets somebody in, whatever the policy is at this moment.
+An accept counts only while the first rule of its parent jumps to our chain: a rule that somebody put
+in front is met before it.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2s
 from typing import Self
 
@@ -17,18 +19,20 @@ from homelab.model.place import HOST, Network, Place, guest, guest_of
 from homelab.model.resource import Key, Resource
 from homelab.model.snapshot import Snapshot
 from homelab.resources.lab import NAT_UNPROTECTED, local_guests, running_guests
-from homelab.resources.saved_rules import chain_policy, effective_marks, has_chain
+from homelab.resources.saved_rules import USER_CHAIN, chain_policy, has_chain, our_rules
 
 TOOLS = {4: ("iptables-nft", "iptables-legacy"), 6: ("ip6tables-nft", "ip6tables-legacy")}
-USER_CHAIN = "DOCKER-USER"
 FIX = "fix-"
 """Start of the purpose of a rule that `diagnose --fix` made: it stays until destroy."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenFilter(Resource):
+    """``effective``: the jump to our chain is the first rule of its parent."""
+
     place: Place
     rule: FilterRule
+    effective: bool = True
 
     @property
     def key(self) -> Key:
@@ -47,7 +51,8 @@ class OpenFilter(Resource):
         for each in local_guests(inventory):
             for network in each.networks:
                 yield from cls._in_host(network, snapshot)
-        yield from (each for each in cls.actual(snapshot) if f":{FIX}" in each.rule.mark)
+        fixes = (each for each in cls.actual(snapshot) if f":{FIX}" in each.rule.mark)
+        yield from (replace(each, effective=True) for each in fixes)
 
     @classmethod
     def _in_guest(
@@ -77,8 +82,8 @@ class OpenFilter(Resource):
     def actual(cls, snapshot: Snapshot) -> Iterator[Self]:
         for place, here in snapshot.namespaces.items():
             for ruleset in here.rulesets:
-                for rule in effective_marks(ruleset):
-                    yield cls(place, rule)
+                for rule, effective in our_rules(ruleset):
+                    yield cls(place, rule, effective)
 
     def create(self, snapshot: Snapshot) -> tuple[Operation, ...]:
         return (AddFilterRule(self.place, self.rule),)
@@ -89,7 +94,8 @@ class OpenFilter(Resource):
     def describe(self) -> str:
         ends = (("from", self.rule.source), ("to", self.rule.destination))
         between = " ".join(f"{word} {end}" for word, end in ends if end)
-        return f"accept {between} in {self.rule.table} {self.rule.parent}"
+        where = f"{self.rule.table} {self.rule.parent}"
+        return f"accept {between} in {where}" + ("" if self.effective else ", behind other rules")
 
 
 def _parent(here: Namespace, family: int) -> tuple[str, str] | None:

@@ -1,4 +1,7 @@
-"""Route on the host to each container network, through its guest; its mark is proto 201."""
+"""Route on the host to each container network, through its guest; its mark is proto 201.
+
+Where somebody else's route leads there in the same way already, none of ours is wanted.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +16,7 @@ from homelab.model.snapshot import PROTOCOL, Snapshot
 from homelab.resources.lab import (
     foreign_routes,
     guest_with_subnet,
+    leads_there,
     link_towards,
     local_guests,
     route_text,
@@ -42,8 +46,9 @@ class HostRoute(Resource):
                 for subnet in network.subnets:
                     via = each.address(subnet.version)
                     link = link_towards(here, via) if here and via else None
-                    if via is not None:
-                        yield cls(subnet, via, link.name if link else "", each.name)
+                    name = link.name if link else ""
+                    if via is not None and not (here and leads_there(here, subnet, via, name)):
+                        yield cls(subnet, via, name, each.name)
 
     @classmethod
     def actual(cls, snapshot: Snapshot) -> Iterator[Self]:
@@ -63,7 +68,7 @@ class HostRoute(Resource):
                 f"guest {self.serves}: no link of the host has a subnet with {self.via} in it; "
                 "give the guest's nic an address of the network it is on"
             )
-        yield from foreign_routes(here, HOST, self.destination, str(PROTOCOL))
+        yield from foreign_routes(here, HOST, self.destination)
 
     def create(self, snapshot: Snapshot) -> tuple[Operation, ...]:
         return (AddRoute(HOST, self._route()),)

@@ -2,14 +2,16 @@
 
 A drop is final in netfilter, whatever Docker's own chains accept, so one chain serves every generation
 and both families. ``lan`` needs no such chain when ingress is open.
+The table stands in the guest, whose root may write into it: what is not as we write it is not ours.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2s
 from ipaddress import ip_network
-from typing import Any, Self
+from typing import Self, TypeAlias
 
 from homelab.model.inventory import Allow, ContainerNetwork, Ingress, Inventory
 from homelab.model.operation import (
@@ -19,13 +21,20 @@ from homelab.model.operation import (
     Operation,
     SetIngressFilter,
 )
-from homelab.model.place import Place, guest
+from homelab.model.place import Network, Place, guest
 from homelab.model.resource import Key, Resource
 from homelab.model.snapshot import Snapshot
 from homelab.resources.lab import bridge_name, local_guests
 
+Row: TypeAlias = Mapping[str, object]
+
 TABLE = "homelab"
-PREFIX = "homelab:"
+EVERYWHERE = {"ipv4": ip_network("0.0.0.0/0"), "ipv6": ip_network("::/0")}
+
+# The names that we write: of a chain, of a bridge, and in a comment.
+_CHAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]{0,127}")
+_LINK = re.compile(r"[A-Za-z0-9_.:-]{1,15}")
+_MARK = re.compile(r"homelab:([A-Za-z0-9_.-]{1,64}/[A-Za-z0-9_./:-]{1,54})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,8 @@ class GuardedNetwork(Resource):
             for ruleset in here.rulesets:
                 if ruleset.tool == "nft-json" and place.startswith("guest:"):
                     for there in _chains(ruleset.text):
-                        yield cls(place, there.mark, there)
+                        if place == guest(there.mark.partition("/")[0]):
+                            yield cls(place, there.mark, there)
 
     def create(self, snapshot: Snapshot) -> tuple[Operation, ...]:
         return (SetIngressFilter(self.place, self.filter),)
@@ -108,54 +118,66 @@ def _entry_text(entry: AllowEntry) -> str:
 
 def _chains(text: str) -> Iterator[IngressFilter]:
     """Our chains in what ``nft -j list ruleset`` printed, with all that is needed to make them again."""
-    rules: dict[str, list[dict[str, Any]]] = {}
+    rules: dict[str, list[Row]] = {}
     for row in _rows(text):
         rule = row.get("rule")
-        if not isinstance(rule, dict) or (rule.get("family"), rule.get("table")) != ("inet", TABLE):
-            continue
-        rules.setdefault(str(rule.get("chain")), []).append(rule)
+        if isinstance(rule, dict) and (rule.get("family"), rule.get("table")) == ("inet", TABLE):
+            rules.setdefault(str(rule.get("chain")), []).append(rule)
     for chain, ours in rules.items():
-        mark = str(ours[0].get("comment", ""))
-        bridge = _value(ours[0], "meta", "iifname")
-        if mark.startswith(PREFIX) and isinstance(bridge, str):
-            entries = tuple(each for rule in ours if (each := _read_entry(rule)))
-            yield IngressFilter(chain, bridge, mark.removeprefix(PREFIX), entries)
+        mark = _MARK.fullmatch(str(ours[0].get("comment")))
+        bridge = _fields(ours[0]).get("iifname")
+        if mark and _CHAIN.fullmatch(chain) and isinstance(bridge, str) and _LINK.fullmatch(bridge):
+            entries = tuple(each for rule in ours if (each := _entry(_fields(rule))))
+            yield IngressFilter(chain, bridge, mark[1], entries)
 
 
-def _rows(text: str) -> list[dict[str, Any]]:
+def _rows(text: str) -> list[Row]:
     try:
-        rows = json.loads(text)["nftables"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        document = json.loads(text)
+    except (ValueError, RecursionError):
         return []
-    return [each for each in rows if isinstance(each, dict)]
+    rows = document.get("nftables") if isinstance(document, dict) else None
+    return [each for each in rows if isinstance(each, dict)] if isinstance(rows, list) else []
 
 
-def _value(rule: Mapping[str, Any], kind: str, name: str) -> Any:
-    """The right side of the rule's match on one field, or None."""
-    for each in rule.get("expr", ()):
-        match = each.get("match", {})
-        left = match.get("left", {})
-        if isinstance(left, dict) and name in left.get(kind, {}).values():
-            return match.get("right")
-    return None
+def _fields(rule: Row) -> dict[str, object]:
+    """What the rule's matches ask: field → value; ``protocol`` is that of the ports."""
+    found: dict[str, object] = {}
+    expressions = rule.get("expr")
+    for each in expressions if isinstance(expressions, list) else ():
+        match = _inner(each, "match")
+        left = _inner(match, "left")
+        field = _inner(left, "payload").get("field") or _inner(left, "meta").get("key")
+        found[str(field)] = match.get("right")
+        if field == "dport":
+            found["protocol"] = _inner(left, "payload").get("protocol")
+    return found
 
 
-def _read_entry(rule: Mapping[str, Any]) -> AllowEntry | None:
-    source = _value(rule, "payload", "saddr")
-    if source is None:
+def _inner(row: object, key: str) -> Row:
+    inner = row.get(key) if isinstance(row, dict) else None
+    return inner if isinstance(inner, dict) else {}
+
+
+def _entry(fields: Row) -> AllowEntry | None:
+    """The entry that a rule lets in; None for a rule of another kind."""
+    source = _source(fields)
+    if source is None or "dport" not in fields:
+        return AllowEntry(source) if source else None
+    port, protocol = fields["dport"], fields["protocol"]
+    span = port.get("range") if isinstance(port, dict) else [port, port]
+    if not isinstance(span, list) or [type(each) for each in span] != [int, int]:
         return None
-    prefix = source.get("prefix", {}) if isinstance(source, dict) else {"addr": source}
-    network = ip_network(f"{prefix['addr']}/{prefix.get('len', '')}".rstrip("/"))
-    port = _value(rule, "payload", "dport")
-    if port is None:
-        return AllowEntry(network)
-    first, last = port["range"] if isinstance(port, dict) else (port, port)
-    return AllowEntry(network, _protocol(rule), (int(first), int(last)))
+    return AllowEntry(source, str(protocol), (span[0], span[1]))
 
 
-def _protocol(rule: Mapping[str, Any]) -> str | None:
-    for each in rule.get("expr", ()):
-        payload = each.get("match", {}).get("left", {}).get("payload", {})
-        if payload.get("field") == "dport":
-            return str(payload.get("protocol"))
-    return None
+def _source(fields: Row) -> Network | None:
+    """nft prints a lone address as text, and all addresses as a match of the family."""
+    if "saddr" not in fields:
+        return EVERYWHERE.get(str(fields.get("nfproto")))
+    prefix = _inner(fields, "saddr").get("prefix") or {"addr": fields["saddr"]}
+    words = [prefix.get("addr"), prefix.get("len")] if isinstance(prefix, dict) else []
+    try:
+        return ip_network("/".join(str(each) for each in words if each is not None))
+    except ValueError:
+        return None

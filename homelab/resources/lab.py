@@ -5,9 +5,9 @@ from hashlib import blake2s
 
 from homelab.model.docker import LABEL, Daemon, DockerNetwork
 from homelab.model.inventory import ContainerNetwork, Guest, Host, Inventory
-from homelab.model.kernel import MAIN, Link, Namespace
-from homelab.model.place import Address, Network, Place, guest_of
-from homelab.model.snapshot import Snapshot
+from homelab.model.kernel import MAIN, Link, Namespace, Route
+from homelab.model.place import Address, Network, Place, guest, guest_of
+from homelab.model.snapshot import PROTOCOL, Snapshot
 
 NAT_UNPROTECTED = 28
 """The Docker release that brought gateway mode nat-unprotected (release notes of Engine 28.0)."""
@@ -43,14 +43,28 @@ def docker_network(daemon: Daemon, name: str) -> DockerNetwork | None:
     return next((each for each in daemon.networks if each.name == name), None)
 
 
+def why_no_daemon(name: str, snapshot: Snapshot) -> str:
+    instance = snapshot.instance(name)
+    client = "incus" if snapshot.runtime and snapshot.runtime.name == "incus" else "lxc"
+    missing = str(snapshot.unread.get(guest(name), "")).startswith("there is no such guest")
+    if instance is None and (snapshot.runtime is not None or missing):
+        return f"guest {name}: there is no such guest on this host; `{client} launch IMAGE {name}`"
+    if instance is not None and not instance.is_running:
+        return f"guest {name}: it is {instance.status.lower()}; `{client} start {name}`"
+    place = guest(name)
+    why = (
+        snapshot.unread.get(f"{place}/docker") or snapshot.unread.get(place) or "no Docker answers"
+    )
+    return f"guest {name}: {why}; `{client} exec {name} -- docker info` tells more"
+
+
 def link_towards(here: Namespace, address: Address) -> Link | None:
-    """The link on whose subnet an address lies."""
-    names = [
-        each.link
-        for each in here.addresses
-        if each.link != "lo" and address in each.interface.network
+    """The link on whose subnet an address lies; of several the one with the narrowest."""
+    around = [
+        each for each in here.addresses if each.link != "lo" and address in each.interface.network
     ]
-    return next((each for each in here.links if each.name in names), None)
+    nearest = max(around, key=lambda each: each.interface.network.prefixlen, default=None)
+    return next((each for each in here.links if nearest and each.name == nearest.link), None)
 
 
 def guest_with_subnet(snapshot: Snapshot, subnet: Network) -> str | None:
@@ -70,14 +84,25 @@ def route_text(destination: Network, via: Address, link: str) -> str:
     return f"{destination} via {via} dev {link}"
 
 
-def foreign_routes(
-    here: Namespace, place: Place, destination: Network, protocol: str
-) -> Iterator[str]:
+def leads_there(here: Namespace, destination: Network, via: Address | None, link: str) -> bool:
+    """Whether somebody else's route does all that ours would: then none of ours is wanted."""
+    best = min(_routes_to(here, destination), key=lambda each: each.metric, default=None)
+    if best is None or best.protocol == str(PROTOCOL) or best.kind != "unicast":
+        return False
+    return [(each.via, each.link) for each in best.hops] == [(via, link)]
+
+
+def foreign_routes(here: Namespace, place: Place, destination: Network) -> Iterator[str]:
     """Messages about routes to exactly that destination that are not ours."""
-    for each in here.routes:
-        if each.destination == destination and each.table == MAIN and each.protocol != protocol:
+    for each in _routes_to(here, destination):
+        if each.protocol != str(PROTOCOL):
             way = f"via {each.via}" if each.via else "without a next hop"
+            out = f"{way} dev {each.link}" if each.link else f"of type {each.kind}"
             yield (
-                f"{place}: a route to {destination} {way} dev {each.link} (proto {each.protocol}) "
+                f"{place}: a route to {destination} {out} (proto {each.protocol}) "
                 "is there and is not homelab's; remove it, or give the network another subnet"
             )
+
+
+def _routes_to(here: Namespace, destination: Network) -> Iterator[Route]:
+    return (each for each in here.routes if each.destination == destination and each.table == MAIN)

@@ -1,4 +1,7 @@
-"""Route on the LAN's router to each container network, through the host; its mark is proto 201."""
+"""Route on the LAN's router to each container network, through the host; its mark is proto 201.
+
+Where somebody else's route leads there in the same way already, none of ours is wanted.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +16,7 @@ from homelab.model.snapshot import PROTOCOL, Snapshot
 from homelab.resources.lab import (
     foreign_routes,
     guest_with_subnet,
+    leads_there,
     link_towards,
     local_guests,
     local_host,
@@ -39,11 +43,13 @@ class RouterRoute(Resource):
         router = _router(inventory)
         if router is None:
             return
+        here = snapshot.namespace(ROUTER)
         for each in local_guests(inventory):
             for network in each.networks:
                 for subnet in network.subnets:
                     via, link = _towards_host(snapshot, subnet.version)
-                    yield cls(subnet, via, link, each.name)
+                    if not (here and leads_there(here, subnet, via, link)):
+                        yield cls(subnet, via, link, each.name)
 
     @classmethod
     def actual(cls, snapshot: Snapshot) -> Iterator[Self]:
@@ -61,7 +67,7 @@ class RouterRoute(Resource):
             return
         if self.via is None:
             yield "router: it shares no subnet with the host; set the host's `uplink`"
-        yield from foreign_routes(here, ROUTER, self.destination, str(PROTOCOL))
+        yield from foreign_routes(here, ROUTER, self.destination)
 
     def create(self, snapshot: Snapshot) -> tuple[Operation, ...]:
         return (AddRoute(ROUTER, self._route()),)

@@ -9,7 +9,17 @@ from homelab.model.operation import FilterRule
 from homelab.model.place import Network
 
 CHAIN = "HOMELAB"
-_MARK = re.compile(r'--comment "?homelab:([^"\s]+)"?')
+USER_CHAIN = "DOCKER-USER"
+HOME = {"filter": "FORWARD", "raw": "PREROUTING"}
+"""The chain of each table that our own is called from where there is no DOCKER-USER."""
+
+# A rule of ours, with what may stand in it: other words in our chain are somebody else's.
+_OURS = re.compile(
+    r"(?:-s (?P<source>[0-9A-Fa-f.:/]+) )?(?:-d (?P<destination>[0-9A-Fa-f.:/]+) )?"
+    r'-m comment --comment "?homelab:(?P<mark>[A-Za-z0-9_./:-]{1,200})"? -j ACCEPT'
+)
+_JUMP = re.compile(rf'-m comment --comment "?homelab:jump"? -j {CHAIN}')
+_PARENT = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,27}")
 _RULE = re.compile(r"(?:\[\d+:\d+\] )?-A (\S+) (.*)")
 _POLICY = re.compile(r":(\S+) (\S+)")
 
@@ -29,8 +39,8 @@ def chain_policy(rulesets: Sequence[Ruleset], tool: str, table: str, chain: str)
     return None
 
 
-def effective_marks(ruleset: Ruleset) -> Iterator[FilterRule]:
-    """Our accepts, as far as the first rule of some chain jumps to the chain they stand in."""
+def our_rules(ruleset: Ruleset) -> Iterator[tuple[FilterRule, bool]]:
+    """Our accepts, each with whether it counts: a chain's first rule jumps to where it stands."""
     if "tables" not in ruleset.tool:
         return
     first: dict[tuple[str, str], str] = {}
@@ -44,21 +54,28 @@ def effective_marks(ruleset: Ruleset) -> Iterator[FilterRule]:
             ours.append((table, spec))
         else:
             first.setdefault((table, chain), spec)
-    parents = {
-        table: chain for (table, chain), spec in first.items() if spec.endswith(f"-j {CHAIN}")
-    }
+    jumps = [each for each, spec in first.items() if _JUMP.fullmatch(spec)]
     for table, spec in ours:
-        mark = _MARK.search(spec)
-        if mark and table in parents:
-            source, target = _end(spec, "-s"), _end(spec, "-d")
-            yield FilterRule(ruleset.tool, table, parents[table], mark[1], source, target)
+        found = _OURS.fullmatch(spec)
+        if found and table in HOME:
+            parents = [chain for name, chain in jumps if name == table and _PARENT.fullmatch(chain)]
+            parent = _parent(ruleset, table, parents)
+            ends = _end(found["source"]), _end(found["destination"])
+            yield FilterRule(ruleset.tool, table, parent, found["mark"], *ends), bool(parents)
 
 
-def _end(spec: str, flag: str) -> Network | None:
-    words = spec.split()
+def _parent(ruleset: Ruleset, table: str, jumping: Sequence[str]) -> str:
+    """Where our chain is called from, or would be."""
+    if USER_CHAIN in jumping or not jumping:
+        there = table == "filter" and has_chain((ruleset,), ruleset.tool, table, USER_CHAIN)
+        return USER_CHAIN if there else HOME[table]
+    return jumping[0]
+
+
+def _end(text: str | None) -> Network | None:
     try:
-        return ip_network(words[words.index(flag) + 1]) if flag in words else None
-    except (ValueError, IndexError):
+        return ip_network(text) if text else None
+    except ValueError:
         return None
 
 

@@ -213,7 +213,7 @@ def test_a_dockerd_that_was_killed_stays_down_until_it_is_restarted(guest: str) 
     assert lab("status").returncode == 0
 
 
-def test_a_guest_takes_a_fixed_address_and_survives_a_restart() -> None:
+def test_a_guest_takes_another_fixed_address_and_survives_a_restart() -> None:
     sh("host", "lxc config device set db eth0 ipv4.address=10.77.0.112")
     sh("db", "dhcp-renew")
     wait_until(lambda: address_of("db") == "10.77.0.112")
@@ -248,7 +248,8 @@ def test_nothing_is_left_after_a_crash_and_down() -> None:
 
         down()
         down()
-        assert not ours & identities(namespaces(running()))
+        # What was killed takes its time to end.
+        wait_until(lambda: not ours & identities(namespaces(running())))
     assert not [path for path in (folder, RUN, Path(f"{RUN}.lock")) if path.exists()]
     assert not list(Path("/sys/fs/cgroup").glob(f"**/{TITLE}"))
     mounted = set(Path("/proc/self/mounts").read_text().splitlines()) - set(before.splitlines())

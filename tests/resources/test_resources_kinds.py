@@ -227,7 +227,7 @@ def test_a_fix_of_a_diagnosis_stays_until_destroy() -> None:
     ]
 
     assert kept == ["app/own:fix-x:1"]
-    assert len([each for each in OpenFilter.actual(snapshot) if each.place == "guest:app"]) == 2
+    assert len([each for each in OpenFilter.actual(snapshot) if each.place == "guest:app"]) == 1
 
 
 def test_our_rules_count_only_while_their_jump_comes_first() -> None:
@@ -237,7 +237,10 @@ def test_our_rules_count_only_while_their_jump_comes_first() -> None:
     )
     snapshot = with_namespace(APPLIED, "guest:web", rulesets=(Ruleset("iptables-nft", text),))
 
-    assert [each for each in OpenFilter.actual(snapshot) if each.place == "guest:web"] == []
+    (ours,) = [each for each in OpenFilter.actual(snapshot) if each.place == "guest:web"]
+    assert not ours.effective
+    assert ours.describe().endswith("behind other rules")
+    assert ours.delete(snapshot) == (op.DeleteFilterRule(guest("web"), ours.rule),)
 
 
 def test_forwarding_that_is_off_is_set_kept_and_given_back() -> None:

@@ -1,6 +1,7 @@
 """The arguments of `lab`, and its exit status: 0, 1 for a lab that is not up, 2 for what it cannot do."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,6 +50,7 @@ def _change(verb: str) -> int:
     from reallab import lifecycle  # noqa: PLC0415
 
     if verb == "status":
+        _end_with_the_reader()
         return 0 if lifecycle.status() else 1
     change = lifecycle.up if verb == "up" else lifecycle.down
     change()
@@ -61,5 +63,11 @@ def _replace(place: str, command: Sequence[str]) -> NoReturn:
     if keeper is None:
         raise LabError("down; bring it up with `lab up`")
     cgroup.join()
+    _end_with_the_reader()
     argv = holder.argv(keeper, place, command, directory=str(Path.cwd()))
     os.execvpe(argv[0], argv, holder.environment())
+
+
+def _end_with_the_reader() -> None:
+    """Python ignores a broken pipe, and a command that it becomes would inherit that."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)

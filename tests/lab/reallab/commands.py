@@ -31,7 +31,7 @@ def run(
     command: Sequence[str],
     *,
     stdin: str = "",
-    timeout: float = 120.0,
+    timeout: float = 300.0,
     env: Mapping[str, str] | None = None,
 ) -> str:
     """Standard output of the command; ``LabError`` with what it said when it ends with an error."""

@@ -84,7 +84,7 @@ def start(keeper: int) -> None:
             env=holder.environment(),
         )
     try:
-        holder.run_in(keeper, "host", ["lxd", "waitready", "--timeout=60"])
+        holder.run_in(keeper, "host", ["lxd", "waitready", "--timeout=120"])
     except LabError as error:
         end = "\n".join(log.read_text().splitlines()[-5:])
         raise LabError(f"{error}; the end of {log}:\n{end}") from error
