@@ -37,9 +37,9 @@ class Discovery:
         return self._known[key]
 
     def _walked(self, box: Box, oif: str, via: Address, ear: Ear) -> Ended | None:
-        there = self._world.box(ear.place)
+        there = self._world.observed(ear.place)
         own = box.near_address(oif, via)
-        if there is None or own is None:
+        if own is None:
             return None
         journey = Journey()
         for place, hook, packet, context in _steps(box, oif, own, there, ear.link, via):

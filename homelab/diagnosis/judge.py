@@ -6,7 +6,7 @@ from dataclasses import replace
 from homelab.diagnosis.tracer import Tracer
 from homelab.model.docker import Attachment, Daemon, DockerContainer, DockerNetwork
 from homelab.model.finding import Judgement, NetworkName
-from homelab.model.inventory import ContainerNetwork, Ingress, Inventory
+from homelab.model.inventory import Allow, ContainerNetwork, Ingress, Inventory
 from homelab.model.place import LAN, Address, Network, Place, guest, guest_of
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Outcome, Target, Trace
@@ -46,10 +46,11 @@ def _declared(network: ContainerNetwork, snapshot: Snapshot, tracer: Tracer) -> 
     place = guest(network.guest)
     name = NetworkName(snapshot.host, network.guest, network.name)
     daemon = snapshot.daemons.get(place)
-    targets = _from_lan(_targets(daemon, network.name), tracer) if daemon else ()
+    every = tuple(_targets(daemon, network.name)) if daemon else ()
     origin: str = LAN
-    if network.ingress is Ingress.LIST and network.allow:
-        origin, targets = _allowed(network, targets, tracer)
+    targets = _from_lan(iter(every), tracer)
+    if network.ingress is Ingress.LIST:
+        origin, targets = _allowed(network, every, tracer)
     judged = _judged(
         name,
         place,
@@ -74,39 +75,32 @@ def _is_missing(network: ContainerNetwork, snapshot: Snapshot) -> bool:
 def _allowed(
     network: ContainerNetwork, targets: tuple[Target, ...], tracer: Tracer
 ) -> tuple[str, tuple[Target, ...]]:
-    """A source that the list lets in, and the ports that it may use."""
-    entry = network.allow[0]
-    sources = [each for allow in network.allow for each in allow.sources]
-    client = tracer.client_address(network.subnets[0].version) if network.subnets else None
-    if client is not None and any(_covers(each, client) for each in sources):
-        entry = next(a for a in network.allow if any(_covers(s, client) for s in a.sources))
-        origin: str = LAN
-    else:
-        origin = f"packet:{tracer.entry_link()}:{_inside(entry.sources[0])}"
+    """A source that the list lets in, and the ports that it may use; the LAN, if it is let in."""
+    families = sorted({each.address.version for each in targets})
+    for family in families:
+        client = tracer.client_address(family)
+        for entry in network.allow:
+            if client is not None and (entry.lan or any(_covers(e, client) for e in entry.sources)):
+                return LAN, _permitted(entry, targets, family)
+    for entry in network.allow:
+        for source in entry.sources:
+            if source.version in families:
+                return tracer.sender_in(source), _permitted(entry, targets, source.version)
+    return LAN, ()
+
+
+def _permitted(entry: Allow, targets: tuple[Target, ...], family: int) -> tuple[Target, ...]:
+    """What that entry lets in: the first of its ports, or everything."""
+    mine = tuple(dict.fromkeys(each for each in targets if each.address.version == family))
     if not entry.ports:
-        return origin, targets
-    addresses = dict.fromkeys(each.address for each in targets)
-    return origin, tuple(
-        Target(address, port.protocol, port.first)
-        for address in addresses
-        for port in entry.ports[:1]
-    )
+        return mine
+    port = entry.ports[0]
+    addresses = dict.fromkeys(each.address for each in mine)
+    return tuple(Target(address, port.protocol, port.first) for address in addresses)
 
 
 def _covers(network: Network, address: Address) -> bool:
     return network.version == address.version and address in network
-
-
-def _inside(network: Network) -> Address:
-    """Some address of a subnet: the first one after the network's own, or the only one."""
-    return network.network_address + (1 if network.num_addresses > 2 else 0)
-
-
-def _from_lan(targets: Iterator[Target], tracer: Tracer) -> tuple[Target, ...]:
-    """Each target once; none of a family that the LAN does not speak, unless it speaks neither."""
-    every = tuple(dict.fromkeys(targets))
-    spoken = [family for family in (4, 6) if tracer.client_address(family) is not None]
-    return tuple(each for each in every if not spoken or each.address.version in spoken)
 
 
 def _targets(daemon: Daemon, network: str) -> Iterator[Target]:
@@ -115,6 +109,13 @@ def _targets(daemon: Daemon, network: str) -> Iterator[Target]:
         for each in container.attachments:
             if each.network == network:
                 yield from (Target(address) for address in _addresses(each))
+
+
+def _from_lan(targets: Iterator[Target], tracer: Tracer) -> tuple[Target, ...]:
+    """Each target once; none of a family that the LAN does not speak, unless it speaks neither."""
+    every = tuple(dict.fromkeys(targets))
+    spoken = [family for family in (4, 6) if tracer.client_address(family) is not None]
+    return tuple(each for each in every if not spoken or each.address.version in spoken)
 
 
 def _addresses(attachment: Attachment) -> Iterator[Address]:

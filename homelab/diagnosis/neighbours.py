@@ -73,9 +73,8 @@ class Neighbours:
         if fixed is not None:
             return fixed
         found = self._answering(call, segment, box)
-        if isinstance(found, Nobody) and self._leads_on(segment, packet):
-            return Outside(self._way(segment) or ())
-        return found
+        further = self._leads_on(segment, packet) if isinstance(found, Nobody) else None
+        return further or found
 
     def from_the_wire(self, client: Client, via: Address) -> Answer:
         """Who answers a machine that is only imagined, on the wire of its link."""
@@ -104,8 +103,8 @@ class Neighbours:
 
     def _heard(self, call: Call, ear: Ear) -> Answer:
         """The kernel looks at the question as at any packet: its source must be plausible."""
-        there = self._world.box(ear.place)
-        if there is None or call.address is None or call.address.version != call.via.version:
+        there = self._world.observed(ear.place)
+        if call.address is None or call.address.version != call.via.version:
             return Found(ear)
         if there.filters_arp and call.via.version == 4:
             text = f"{there.place} filters ARP, which is not modelled"
@@ -113,8 +112,8 @@ class Neighbours:
         refused = refusal(there, Packet(call.address, call.via, "arp"), ear.link)
         if refused is None:
             return Found(ear)
-        key, text = refused
-        return Nobody("sysctl" if key else "route", f"ARP for {call.via}: {text}", there.place, key)
+        text = f"ARP for {call.via}: {refused.text}"
+        return Nobody(refused.kind, text, there.place, refused.key)
 
     def _is_known(self, box: Box, call: Call, ear: Ear) -> bool:
         mac = self._mac(ear)
@@ -124,9 +123,7 @@ class Neighbours:
         )
 
     def _mac(self, ear: Ear) -> str | None:
-        box = self._world.box(ear.place)
-        link = box.by_name.get(ear.link) if box else None
-        return link.mac if link else None
+        return self._world.observed(ear.place).by_name[ear.link].mac
 
     def _fixed(self, box: Box, call: Call, segment: Segment) -> Answer | None:
         """A permanent entry of the neighbour table asks nobody."""
@@ -153,14 +150,11 @@ class Neighbours:
             return Outside()
         if via != client.address:
             return None
-        way = self._way(segment)
+        way = self._way(client, segment)
         return Outside(way or ()) if at_its_link or way is not None else None
 
-    def _way(self, segment: Segment) -> tuple[Crossing, ...] | None:
+    def _way(self, client: Client, segment: Segment) -> tuple[Crossing, ...] | None:
         """The bridges between this segment and the client; None when it does not hear it."""
-        client = self._client
-        if client is None:
-            return None
         for each in segment.exits:
             if (each.place, each.link, each.tags) == (client.place, client.entry, ()):
                 return each.crossings
@@ -169,18 +163,18 @@ class Neighbours:
                 return ear.crossings
         return None
 
-    def _leads_on(self, segment: Segment, packet: Packet) -> bool:
+    def _leads_on(self, segment: Segment, packet: Packet) -> Outside | None:
         """A gateway that was not observed sends on to the client, as it sent the client's packet here."""
         client = self._client
         if client is None or packet.destination != client.address or not segment.exits:
-            return False
-        return self._way(segment) is not None
+            return None
+        way = self._way(client, segment)
+        return None if way is None else Outside(way)
 
     def _strength(self, ear: Ear, call: Call) -> int:
         """How surely this link answers: with an address of its own, for another, or (0) not at all."""
-        box = self._world.box(ear.place)
-        link = box.by_name.get(ear.link) if box else None
-        if box is None or link is None or link.noarp:
+        box = self._world.observed(ear.place)
+        if box.by_name[ear.link].noarp:
             return 0
         if call.via.version == 6:
             return _answers_ndp(box, ear.link, call.via)
@@ -196,8 +190,7 @@ class Neighbours:
         if segment.blind:
             return Nobody("unmodelled", f"{where}: {segment.blind[0]}", call.caller, str(call.via))
         if blame is not None:
-            key = blame.text if blame.kind == "vlan" else blame.link
-            return Nobody(blame.kind, blame.text, blame.place, key)
+            return Nobody(blame.kind, blame.text, blame.place, blame.link)
         if segment.exits:
             text = f"{where} is a machine that was not observed"
             return Nobody("unmodelled", text, call.caller, str(call.via))

@@ -7,6 +7,7 @@ filter.
 """
 
 from ipaddress import IPv4Address, IPv4Network
+from typing import NamedTuple
 
 from homelab.diagnosis.box import Box
 from homelab.diagnosis.packet import Packet
@@ -17,8 +18,13 @@ FAILING = ("none", "blackhole", "unreachable", "prohibit")
 THIS_NETWORK = IPv4Network("0.0.0.0/8")
 EVERYBODY = IPv4Address("255.255.255.255")
 
-Refusal = tuple[str | None, str]
-"""The sysctl to blame (None: no sysctl can help) and a sentence."""
+
+class Refusal(NamedTuple):
+    """``kind`` is that of a cause: sysctl, route where no sysctl can help, or unmodelled."""
+
+    kind: str
+    key: str | None
+    text: str
 
 
 def martian(box: Box, packet: Packet, iif: str) -> Refusal | None:
@@ -27,13 +33,11 @@ def martian(box: Box, packet: Packet, iif: str) -> Refusal | None:
         return None
     source = packet.source
     if source.is_multicast or source == EVERYBODY or source in THIS_NETWORK:
-        return None, f"{source} comes in by {iif}: a martian source"
+        return Refusal("route", None, f"{source} comes in by {iif}: a martian source")
     for each in (source, packet.destination):
         if each.is_loopback and not _is_on(box, "route_localnet", iif):
-            return (
-                f"net.ipv4.conf.{iif}.route_localnet",
-                f"{each} comes in by {iif}: a martian address",
-            )
+            key = f"net.ipv4.conf.{iif}.route_localnet"
+            return Refusal("sysctl", key, f"{each} comes in by {iif}: a martian address")
     return None
 
 
@@ -45,20 +49,20 @@ def refusal(box: Box, packet: Packet, iif: str) -> Refusal | None:
     answer = box.tables.lookup(_way_back(box, packet, iif))
     if answer.kind == "local" and not _is_on(box, "accept_local", iif):
         text = f"{box.place}: {packet.source} is its own address, and comes in by {iif}"
-        return f"net.ipv4.conf.{iif}.accept_local", text
+        return Refusal("sysctl", f"net.ipv4.conf.{iif}.accept_local", text)
+    if answer.kind == "unknown":
+        text = f"{box.place}: an ip rule on the way back to {packet.source} cannot be judged"
+        return Refusal("unmodelled", "ip rule", text)
     if answer.kind not in ("unicast", "local", *FAILING):
-        return (
-            None,
-            f"{box.place}: {packet.source} is a {answer.kind} address, and comes in by {iif}",
-        )
-    if level == 0:
-        return None
+        text = f"{box.place}: {packet.source} is a {answer.kind} address, and comes in by {iif}"
+        return Refusal("route", None, text)
     back = sorted({each.link or "" for each in answer.hops})
-    if answer.kind not in FAILING and (iif in back or level != STRICT):
+    fits = answer.kind not in FAILING and (iif in back or level != STRICT)
+    if level == 0 or fits:
         return None
     way = f"goes by {', '.join(back)}" if back else "has no route"
     text = f"{box.place}: {key} is {level}, and the way back to {packet.source} {way}, not by {iif}"
-    return key, text
+    return Refusal("sysctl", key, text)
 
 
 def _way_back(box: Box, packet: Packet, iif: str) -> Question:

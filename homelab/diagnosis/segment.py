@@ -89,8 +89,8 @@ class _Frame:
     refusal: Refusal | None = None
     is_far: bool = False
 
-    def refused(self, kind: str, text: str) -> "_Frame":
-        first = self.refusal or Refusal(kind, self.place, self.link, f"{self.place}: {text}")
+    def refused(self, kind: str, link: str, text: str) -> "_Frame":
+        first = self.refusal or Refusal(kind, self.place, link, f"{self.place}: {text}")
         return replace(self, refusal=first)
 
     def at(self, place: Place, link: str, *, inward: bool) -> "_Frame":
@@ -158,7 +158,7 @@ class Ether:
         if len(frame.tags) > MOST_TAGS:
             yield f"{frame.place}: {link.name} puts more VLAN tags on a frame than are followed"
             return
-        here = frame if link.up else frame.refused("link", f"link {link.name} is down")
+        here = frame if link.up else frame.refused("link", link.name, f"link {link.name} is down")
         yield from self._in(box, link, here) if frame.inward else self._out(box, link, here)
 
     def _out(self, box: Box, link: Link, frame: _Frame) -> Iterator[_Found]:
@@ -236,9 +236,9 @@ class Ether:
         """A frame arrives at a port: up to the bridge itself, and on to the other ports."""
         if port.port is not None and port.port.state != "forwarding":
             text = f"port {port.name} of bridge {bridge.name} is {port.port.state}"
-            frame = frame.refused("link", text)
+            frame = frame.refused("link", port.name, text)
         if not bridge.up:
-            frame = frame.refused("link", f"bridge {bridge.name} is down")
+            frame = frame.refused("link", bridge.name, f"bridge {bridge.name} is down")
         if vlan_filter.is_filtering(bridge) and "vlans" in box.here.unread:
             yield f"{frame.place}: the VLANs of bridge {bridge.name} were not read"
         yield from self._flood(box, bridge, port, frame)
@@ -250,7 +250,7 @@ class Ether:
         inside, why = Inside(None, frame.tags), None
         if vlan_filter.is_filtering(bridge):
             inside, why = vlan_filter.enter(bridge, come_by or bridge, frame.tags)
-        frame = frame.refused("vlan", why) if why else frame
+        frame = frame.refused("vlan", (come_by or bridge).name, why) if why else frame
         if come_by is not None:
             up = self._leaving(bridge, bridge, come_by, inside, frame)
             yield from self._up(bridge, replace(up, link=bridge.name, port=come_by.name))
@@ -270,13 +270,13 @@ class Ether:
         crossing = Crossing(frame.place, bridge.name, physin, physout, bool(tags))
         crossed = replace(frame, tags=tags, crossings=(*frame.crossings, crossing))
         if why:
-            crossed = crossed.refused("vlan", why)
+            crossed = crossed.refused("vlan", to.name, why)
         if to.up and to.port is not None and to.port.state != "forwarding":
             text = f"port {to.name} of bridge {bridge.name} is {to.port.state}"
-            crossed = crossed.refused("link", text)
+            crossed = crossed.refused("link", to.name, text)
         if come_by is not None and _are_isolated(come_by, to):
             text = f"ports {come_by.name} and {to.name} of bridge {bridge.name} are isolated"
-            crossed = crossed.refused("link", text)
+            crossed = crossed.refused("link", to.name, text)
         return crossed
 
 

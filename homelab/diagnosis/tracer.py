@@ -7,9 +7,9 @@ from homelab.diagnosis.discovery import Discovery
 from homelab.diagnosis.journey import Fork, Journey
 from homelab.diagnosis.segment import Ether
 from homelab.diagnosis.trip import Ground, Trip
-from homelab.diagnosis.vantage import Vantage, uplink_name, vantage
+from homelab.diagnosis.vantage import Vantage, free_address, uplink_name, vantage
 from homelab.diagnosis.world import World
-from homelab.model.place import HOST, LAN, Address, Place
+from homelab.model.place import HOST, LAN, Address, Network, Place
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Cause, Outcome, Target, Trace
 
@@ -44,10 +44,17 @@ class Tracer:
         found = self._vantage(LAN, family)
         return None if isinstance(found, str) else found.source
 
-    def entry_link(self) -> str:
-        """The host's link by which a packet of the LAN comes in."""
+    def entry_link(self, family: int = 4) -> str:
+        """The host's link by which a packet of the LAN comes in; "" where that is not known."""
         host = self._world.box(HOST)
-        return (uplink_name(host, 4, self._uplink) if host else None) or ""
+        return (uplink_name(host, family, self._uplink) if host else None) or ""
+
+    def sender_in(self, network: Network) -> str:
+        """A vantage with a source in that network, which comes in where the host would send to it."""
+        host = self._world.box(HOST)
+        source = free_address(self._world, network)
+        link = host.route_link(source) if host else None
+        return f"packet:{link or self.entry_link(network.version)}:{source}"
 
     def _all_ways(self, origin: str, start: Vantage, target: Target) -> Trace:
         """The trace, if every way that the packet may take ends alike; else an unknown one."""

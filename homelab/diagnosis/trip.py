@@ -45,9 +45,7 @@ class Trip:
         self._journey = journey
 
     def trace(self, origin: str) -> Trace:
-        box = self._world.box(self._start.place)
-        if box is None:
-            raise LookupError(f"{self._start.place}: a vantage lies in an observed place")
+        box = self._world.observed(self._start.place)
         packet = self._request(self._start.source or self._own_source(box))
         at = Place(origin) if self._start.link else box.place
         self._journey.note(at, "send", f"{packet.source} to {self._target}")
@@ -141,9 +139,7 @@ class Trip:
 
     def _refused(self, ended: Ended) -> Outcome:
         """Whether the refusal that the place sends reaches the sender."""
-        box = self._world.box(ended.cause.at)
-        if box is None:
-            return Outcome.DROPPED
+        box = self._world.observed(ended.cause.at)
         if box.place == self._start.place and self._start.link is None:
             return Outcome.REJECTED
         journey = self._journey.beside("return")

@@ -14,6 +14,7 @@ from homelab.model.kernel import LinkAddress
 from homelab.model.place import HOST, LAN, ROUTER, Address, Network, Place
 
 NOWHERE = {4: ip_address("198.51.100.1"), 6: ip_address("2001:db8::1")}
+MOST_TAKEN = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Client:
 def vantage(world: World, name: str, family: int, uplink: str | None) -> Vantage | str:
     """The vantage of that name, or a sentence that says why there is none."""
     if name.startswith("packet:"):
-        return _packet(world, name)
+        return _packet(world, name, family)
     if name == LAN:
         return _lan(world, family, uplink)
     if name == ROUTER and world.box(ROUTER) is None:
@@ -74,7 +75,7 @@ def vantage(world: World, name: str, family: int, uplink: str | None) -> Vantage
     )
 
 
-def _packet(world: World, name: str) -> Vantage | str:
+def _packet(world: World, name: str, family: int) -> Vantage | str:
     """``packet:IFACE:SOURCE``; an IPv6 source has colons of its own, and so may a link's alias."""
     link, _, source = name.removeprefix("packet:").partition(":")
     host = world.box(HOST)
@@ -86,6 +87,8 @@ def _packet(world: World, name: str) -> Vantage | str:
         address = ip_address(source.strip("[]"))
     except ValueError:
         return f"{name}: {source!r} is no IP address; write packet:IFACE:SOURCE"
+    if address.version != family:
+        return f"{name}: its source is IPv{address.version}, and the target IPv{family}"
     return _entry(world, host, link, address)
 
 
@@ -141,7 +144,7 @@ def _lan(world: World, family: int, named: str | None) -> Vantage | str:
     uplink = _uplink(host, family, named)
     if isinstance(uplink, str):
         return uplink
-    client = _free_address(world, uplink)
+    client = free_address(world, uplink.interface.network)
     router, subnet = world.box(ROUTER), uplink.interface.network
     for each in router.here.addresses if router else ():
         if router and each.interface.ip in subnet and each.link in router.by_name:
@@ -149,13 +152,15 @@ def _lan(world: World, family: int, named: str | None) -> Vantage | str:
     return _entry(world, host, uplink.link, client, subnet)
 
 
-def _free_address(world: World, uplink: LinkAddress) -> Address:
-    """The highest address of the subnet that nobody observed has."""
+def free_address(world: World, network: Network) -> Address:
+    """The highest address of the subnet that nobody observed has; its last resort is outside."""
     taken = {address for box in world.boxes() for address in box.own}
-    network = uplink.interface.network
-    last = int(network.broadcast_address) - (1 if network.version == 4 else 0)
-    first = max(int(network.network_address), last - 65536)
-    for number in range(last, first, -1):
+    start, last = int(network.network_address), int(network.broadcast_address)
+    if network.num_addresses <= 2:  # RFC 3021: in so small a subnet every address is a host's.
+        start -= 1
+    else:
+        last -= 1 if network.version == 4 else 0
+    for number in range(last, max(start, last - MOST_TAKEN), -1):
         address = network.network_address + (number - int(network.network_address))
         if address not in taken:
             return address

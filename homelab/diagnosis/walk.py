@@ -99,9 +99,9 @@ class Walk:
         return ended or Arrived(box.place, packet, iif)
 
     def _refused(self, box: Box, packet: Packet, iif: str, why: Refusal) -> Ended:
-        key, text = why
-        kind = "sysctl" if key else "route"
-        return self._journey.ended(box.place, "rp_filter", kind, text, packet, key=key, iif=iif)
+        return self._journey.ended(
+            box.place, "rp_filter", why.kind, why.text, packet, key=why.key, iif=iif
+        )
 
     def _forward(self, box: Box, packet: Packet, answer: Answer, context: Context) -> End:
         iif = context.iif or ""

@@ -83,18 +83,16 @@ class Wire:
             packet, ended = self._over_a_bridge(each, packet)
             if ended is not None:
                 return ended
-        there = self._world.box(found.ear.place) if isinstance(found, Found) else None
-        if there is None or not isinstance(found, Found):
+        if isinstance(found, Outside):
             return Arrived(None, packet, oif)
+        there = self._world.observed(found.ear.place)
         same = box is not None and there.place == box.place
         packet = packet.arriving(same_namespace=same)
         return Passed(there, packet, found.ear.link, found.ear.port)
 
     def _over_a_bridge(self, crossing: Crossing, packet: Packet) -> tuple[Packet, Ended | None]:
         """A frame meets nftables' family bridge, and with br_netfilter the IP hooks as well."""
-        box = self._world.box(crossing.place)
-        if box is None:
-            return packet, None
+        box = self._world.observed(crossing.place)
         physin, physout = crossing.physin, crossing.physout
         entering, leaving = Context(box, iif=physin), Context(box, oif=physout)
         if physin is None:

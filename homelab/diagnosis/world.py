@@ -35,6 +35,13 @@ class World:
             self._boxes[place] = Box(place, here)
         return self._boxes[place]
 
+    def observed(self, place: Place) -> Box:
+        """A place of which it is known that it was observed; ``LookupError`` if it was not."""
+        box = self.box(place)
+        if box is None:
+            raise LookupError(f"{place}: it was not observed")
+        return box
+
     def boxes(self) -> Iterator[Box]:
         for place in self.snapshot.namespaces:
             box = self.box(place)

@@ -172,7 +172,7 @@ def _entry(fields: Row) -> AllowEntry | None:
 
 
 def _source(fields: Row) -> Network | None:
-    """nft prints a lone address as text, and all addresses as a match of the family."""
+    """How nft prints it: a lone address as text, and all addresses as a match of the family."""
     if "saddr" not in fields:
         return EVERYWHERE.get(str(fields.get("nfproto")))
     prefix = _inner(fields, "saddr").get("prefix") or {"addr": fields["saddr"]}
