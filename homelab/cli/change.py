@@ -143,6 +143,8 @@ def _change(
         _show_plan(planned)
     agreed = yes or _asked()
     _refuse_cut_off(planned, agreed=agreed)
+    consent = change.Consent(disruption=agreed, accident=force)
+    change.refuse_without(consent, planned)
     journal = Journal()
     if journal.pending() is not None:
         click.echo("the last change was cut short; this one goes on from what is there", err=True)
@@ -154,7 +156,7 @@ def _change(
         planned,
         system,
         change.Door(origin, system.probe),
-        change.Consent(disruption=agreed, accident=force),
+        consent,
         telling(planned.snapshot),
     )
     journal.end()

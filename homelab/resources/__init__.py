@@ -4,6 +4,7 @@ from homelab.model.resource import Kinds
 from homelab.resources.docker_network import GuestNetwork
 from homelab.resources.filter_rule import OpenFilter
 from homelab.resources.forwarding import Forwarding
+from homelab.resources.guest_address import GuestAddress
 from homelab.resources.host_route import HostRoute
 from homelab.resources.ingress_filter import GuardedNetwork
 from homelab.resources.instance import GuestSetting
@@ -11,6 +12,7 @@ from homelab.resources.router_route import RouterRoute
 
 KINDS: Kinds = (
     GuestSetting,
+    GuestAddress,
     Forwarding,
     GuardedNetwork,
     GuestNetwork,

@@ -34,16 +34,23 @@ EVERYWHERE = {"ipv4": ip_network("0.0.0.0/0"), "ipv6": ip_network("::/0")}
 # The names that we write: of a chain, of a bridge, and in a comment.
 _CHAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]{0,127}")
 _LINK = re.compile(r"[A-Za-z0-9_.:-]{1,15}")
-_MARK = re.compile(r"homelab:([A-Za-z0-9_.-]{1,64}/[A-Za-z0-9_./:-]{1,54})")
+_MARK = re.compile(r"homelab:([A-Za-z0-9_./:-]{1,119})")
+
+FRAME = 3
+"""Rules of a chain besides its entries: from the bridge, replies, and the drop."""
 
 
 @dataclass(frozen=True, slots=True)
 class GuardedNetwork(Resource):
-    """Equal when the marks are equal: a mark has a digest of all that its chain says."""
+    """Equal when the marks are: a mark has a digest of all that its chain says.
+
+    ``rules`` is how many the chain has: somebody who took one out, or put one in, left the mark.
+    """
 
     place: Place
     mark: str
     filter: IngressFilter
+    rules: int
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, GuardedNetwork) and self._identity == other._identity
@@ -52,8 +59,8 @@ class GuardedNetwork(Resource):
         return hash(self._identity)
 
     @property
-    def _identity(self) -> tuple[Place, str]:
-        return self.place, self.mark
+    def _identity(self) -> tuple[Place, str, int]:
+        return self.place, self.mark, self.rules
 
     @property
     def key(self) -> Key:
@@ -69,16 +76,17 @@ class GuardedNetwork(Resource):
             for network in each.networks:
                 if network.ingress is not Ingress.OPEN:
                     wanted = _filter(network)
-                    yield cls(guest(each.name), wanted.mark, wanted)
+                    rules = FRAME + len(wanted.entries)
+                    yield cls(guest(each.name), wanted.mark, wanted, rules)
 
     @classmethod
     def actual(cls, snapshot: Snapshot) -> Iterator[Self]:
         for place, here in snapshot.namespaces.items():
             for ruleset in here.rulesets:
                 if ruleset.tool == "nft-json" and place.startswith("guest:"):
-                    for there in _chains(ruleset.text):
+                    for there, rules in _chains(ruleset.text):
                         if place == guest(there.mark.partition("/")[0]):
-                            yield cls(place, there.mark, there)
+                            yield cls(place, there.mark, there, rules)
 
     def create(self, snapshot: Snapshot) -> tuple[Operation, ...]:
         return (SetIngressFilter(self.place, self.filter),)
@@ -87,8 +95,9 @@ class GuardedNetwork(Resource):
         return (DeleteIngressFilter(self.place, self.filter),)
 
     def describe(self) -> str:
-        who = [_entry_text(each) for each in self.filter.entries]
-        return f"lets in {', '.join(who) or 'nobody'}"
+        who = ", ".join(map(_entry_text, self.filter.entries)) or "nobody"
+        is_whole = self.rules == FRAME + len(self.filter.entries)
+        return f"lets in {who}" + ("" if is_whole else ", with rules taken out or put in")
 
 
 def _filter(network: ContainerNetwork) -> IngressFilter:
@@ -116,19 +125,21 @@ def _entry_text(entry: AllowEntry) -> str:
     return f"{entry.source} {first}-{last}/{entry.protocol}"
 
 
-def _chains(text: str) -> Iterator[IngressFilter]:
-    """Our chains in what ``nft -j list ruleset`` printed, with all that is needed to make them again."""
+def _chains(text: str) -> Iterator[tuple[IngressFilter, int]]:
+    """Our chains in what ``nft -j list ruleset`` printed, each with the number of its rules."""
     rules: dict[str, list[Row]] = {}
     for row in _rows(text):
         rule = row.get("rule")
         if isinstance(rule, dict) and (rule.get("family"), rule.get("table")) == ("inet", TABLE):
             rules.setdefault(str(rule.get("chain")), []).append(rule)
     for chain, ours in rules.items():
-        mark = _MARK.fullmatch(str(ours[0].get("comment")))
-        bridge = _fields(ours[0]).get("iifname")
-        if mark and _CHAIN.fullmatch(chain) and isinstance(bridge, str) and _LINK.fullmatch(bridge):
+        marked = next((each for each in ours if _MARK.fullmatch(str(each.get("comment")))), {})
+        mark = _MARK.fullmatch(str(marked.get("comment")))
+        fields = _fields(marked)
+        bridge = str(fields.get("iifname") or fields.get("oifname"))
+        if mark and _CHAIN.fullmatch(chain) and _LINK.fullmatch(bridge):
             entries = tuple(each for rule in ours if (each := _entry(_fields(rule))))
-            yield IngressFilter(chain, bridge, mark[1], entries)
+            yield IngressFilter(chain, bridge, mark[1], entries), len(ours)
 
 
 def _rows(text: str) -> list[Row]:

@@ -145,8 +145,7 @@ def apply(
     tell: Tell,
 ) -> Applied:
     """Carry out the plan; verify by reading and by probing; go back if it did not hold."""
-    actual = actual_state(planned.snapshot, KINDS)
-    refuse_if_unsafe(planned.plan, actual, disruption=consent.disruption, accident=consent.accident)
+    refuse_without(consent, planned)
     flows = tuple(_working(planned, door))
     execution, remaining = _converge(planned, system, tell)
     lost = _lost(flows, door) if door is not None else ()
@@ -154,6 +153,12 @@ def apply(
     if execution.failure is None and not remaining and not lost:
         return applied
     return _go_back(planned, applied, system, tell)
+
+
+def refuse_without(consent: Consent, planned: Planned) -> None:
+    """Raise ``UnsafePlanError`` for what the plan does and nobody agreed to, before anything is written."""
+    actual = actual_state(planned.snapshot, KINDS)
+    refuse_if_unsafe(planned.plan, actual, disruption=consent.disruption, accident=consent.accident)
 
 
 def _converge(planned: Planned, system: System, tell: Tell) -> tuple[Execution, Plan]:

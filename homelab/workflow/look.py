@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from homelab.checks import findings
 from homelab.diagnosis.judge import judge
-from homelab.errors import OperationError, UsageError
+from homelab.errors import OperationError
 from homelab.model.finding import Case, Finding, Fix, Judgement, NetworkName
 from homelab.model.inventory import Inventory
 from homelab.model.operation import Operation
@@ -161,12 +161,3 @@ def _is_client(snapshot: Snapshot, place: Place) -> bool:
         for each in host.addresses
         if each.link != "lo" and each.interface.version == 4
     )
-
-
-def known_place(snapshot: Snapshot, name: str) -> Place:
-    """The place of that name; ``UsageError`` names those that there are."""
-    place = Place(name)
-    if snapshot.namespace(place) is None:
-        there = ", ".join(sorted((*snapshot.namespaces, *snapshot.aliases))) or "none"
-        raise UsageError(f"{name}: no such place in this lab; there are: {there}")
-    return place

@@ -89,6 +89,7 @@ def test_the_recorded_lab_is_as_declared_and_all_of_it_is_recognised() -> None:
     assert desired == actual
     assert {each.kind for each in actual} == {
         "guest setting",
+        "guest address",
         "docker network",
         "filter rule",
         "host route",
@@ -173,6 +174,13 @@ def test_old_generations_get_an_accept_and_28_needs_none() -> None:
 
     assert {each.place for each in rules} == {"guest:web", "guest:db"}
     assert {each.rule.parent for each in rules} == {"DOCKER-USER"}
+
+
+def test_an_old_daemon_that_keeps_no_rules_needs_no_accept() -> None:
+    text = "*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n"
+    snapshot = with_namespace(APPLIED, "guest:web", rulesets=(Ruleset("iptables-nft", text),))
+
+    assert list(OpenFilter.desired(only("web"), snapshot)) == []
 
 
 def test_nobody_needs_no_accept_and_gets_a_filter() -> None:

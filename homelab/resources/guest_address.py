@@ -1,0 +1,175 @@
+"""The fixed addresses of a guest's NIC, kept by LXD or Incus as keys of the device.
+
+They hand these out by DHCP: ``ipv6.address`` is refused unless the network has ``ipv6.dhcp.stateful``
+(validateConfig of LXD's device/nic_bridged.go). A device of a profile gets a copy of the guest's own.
+
+For every key K that we set, ``user.homelab.was.device.DEVICE.K`` has the value before, ``unset`` when there
+was none, or ``inherited`` when only a profile had the device: that is the mark, and what delete restores.
+An address that was right before is not ours and is left alone.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Self, TypeAlias
+
+from homelab.model.inventory import Guest, Inventory
+from homelab.model.lxc import Instance
+from homelab.model.operation import Operation, RestartInstance, SetInstanceConfig, SetInstanceDevice
+from homelab.model.place import HOST, guest
+from homelab.model.resource import Key, Resource
+from homelab.model.snapshot import Snapshot
+from homelab.resources.instance import DEVICE, UNSET, WAS
+from homelab.resources.lab import local_guests
+
+INHERITED = "inherited"
+KEYS = {4: "ipv4.address", 6: "ipv6.address"}
+Keys: TypeAlias = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GuestAddress(Resource):
+    """``keys`` are those of the device that we set, ``was`` what each of them was before.
+
+    ``restart``: the guest may be restarted for them; else it has them from its next start on.
+    """
+
+    name: str
+    device: str
+    keys: Keys
+    was: Keys
+    restart: bool = field(default=True, compare=False)
+
+    @property
+    def key(self) -> Key:
+        return Key("guest address", f"{self.name} {self.device}")
+
+    @property
+    def guest(self) -> str | None:
+        return self.name
+
+    @classmethod
+    def desired(cls, inventory: Inventory, snapshot: Snapshot) -> Iterator[Self]:
+        marked = {(each.name, each.device): dict(each.was) for each in cls.actual(snapshot)}
+        for each in local_guests(inventory):
+            instance, device = snapshot.instance(each.name), each.nic.name
+            if instance is None or not each.networks:
+                continue
+            now = instance.expanded_devices.get(device, {})
+            ours = marked.get((each.name, device), {})
+            keys = {
+                key: address
+                for key, address in _wanted(each, snapshot)
+                if key in ours or now.get(key) != address
+            }
+            own = None if INHERITED in ours.values() else instance.devices.get(device)
+            was = {key: ours.get(key) or _before(own, key) for key in keys}
+            if keys:
+                yield cls(each.name, device, _sorted(keys), _sorted(was), each.restart)
+
+    @classmethod
+    def actual(cls, snapshot: Snapshot) -> Iterator[Self]:
+        for instance in snapshot.runtime.instances if snapshot.runtime else ():
+            for device, was in _marks(instance).items():
+                there = instance.devices.get(device, {})
+                keys = {key: there.get(key, UNSET) for key in was}
+                yield cls(instance.name, device, _sorted(keys), _sorted(was))
+
+    def obstacles(self, snapshot: Snapshot) -> Iterator[str]:
+        instance = snapshot.instance(self.name)
+        if instance and self.device not in instance.expanded_devices:
+            yield (
+                f"guest {self.name}: it has no device {self.device}; write the right `nic.name`, "
+                f"or `lxc config device add {self.name} {self.device} nic …`"
+            )
+
+    def create(self, snapshot: Snapshot) -> tuple[Operation, ...]:
+        return (*self._mark({}, dict(self.was)), *self._set(dict(self.keys), snapshot))
+
+    def delete(self, snapshot: Snapshot) -> tuple[Operation, ...]:
+        """The guest keeps its address until it asks for one again: nothing is restarted."""
+        instance = snapshot.instance(self.name)
+        own = instance.devices.get(self.device) if instance else None
+        unmark = self._mark(dict(self.was), {})
+        if own is None:
+            return unmark
+        if INHERITED in dict(self.was).values():
+            return (SetInstanceDevice(HOST, self.name, self.device, None, own), *unmark)
+        return (self._device(own, own, dict(self.was)), *unmark)
+
+    def replace(self, old: Self, snapshot: Snapshot) -> tuple[Operation, ...]:
+        mark = self._mark(dict(old.was), dict(self.was))
+        return (*mark, *self._set({**dict(old.was), **dict(self.keys)}, snapshot))
+
+    def disruption(self, old: Self | None, snapshot: Snapshot) -> str | None:
+        if not self._restart(snapshot):
+            return None
+        addresses = " and ".join(address for _, address in self.keys)
+        return (
+            f"guest {self.name} restarts for {addresses}: its containers are down for some seconds"
+        )
+
+    def describe(self) -> str:
+        keys = ", ".join(f"{key} = {address}" for key, address in self.keys)
+        return keys if self.restart else f"{keys}, from the guest's next start on"
+
+    def _mark(self, before: Mapping[str, str], now: Mapping[str, str]) -> tuple[Operation, ...]:
+        names = {key: f"{WAS}{DEVICE}{self.device}.{key}" for key in {**before, **now}}
+        changed = [key for key in sorted(names) if before.get(key) != now.get(key)]
+        config = {names[key]: now.get(key) for key in changed}
+        was = {names[key]: before.get(key) for key in changed}
+        return (SetInstanceConfig(HOST, self.name, config, was),) if changed else ()
+
+    def _set(self, keys: Mapping[str, str], snapshot: Snapshot) -> tuple[Operation, ...]:
+        instance = snapshot.instance(self.name)
+        if instance is None:
+            return ()
+        own = instance.devices.get(self.device)
+        base = own if own is not None else instance.expanded_devices.get(self.device, {})
+        return (self._device(own, base, keys), *self._restart(snapshot))
+
+    def _device(
+        self, own: Mapping[str, str] | None, base: Mapping[str, str], keys: Mapping[str, str]
+    ) -> SetInstanceDevice:
+        changed = {**base, **keys}
+        config = {key: each for key, each in changed.items() if each not in (UNSET, INHERITED)}
+        return SetInstanceDevice(HOST, self.name, self.device, config, own)
+
+    def _restart(self, snapshot: Snapshot) -> tuple[Operation, ...]:
+        """A guest that runs with these addresses already needs none."""
+        instance, here = snapshot.instance(self.name), snapshot.namespace(guest(self.name))
+        if instance is None or not instance.is_running or not self.restart:
+            return ()
+        there = {str(each.interface.ip) for each in here.addresses} if here else set()
+        has_all = there.issuperset(address for _, address in self.keys)
+        return () if has_all else (RestartInstance(HOST, self.name),)
+
+
+def _wanted(declared: Guest, snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    """What a managed network can hand out of the addresses that were declared."""
+    networks = snapshot.runtime.networks if snapshot.runtime else ()
+    config = next((each.config for each in networks if each.name == declared.nic.network), {})
+    four, six = declared.address(4), declared.address(6)
+    if four is not None and declared.nic.network is not None:
+        yield KEYS[4], str(four)
+    if six is not None and config.get("ipv6.dhcp.stateful") == "true":
+        yield KEYS[6], str(six)
+
+
+def _before(own: Mapping[str, str] | None, key: str) -> str:
+    """A copy that we made of a profile's device is none of the guest's own."""
+    return INHERITED if own is None else own.get(key, UNSET)
+
+
+def _marks(instance: Instance) -> dict[str, dict[str, str]]:
+    """What each device's keys of ours were before. The name of a device may have dots in it."""
+    found: dict[str, dict[str, str]] = {}
+    for name, was in sorted(instance.config.items()):
+        for key in KEYS.values():
+            if name.startswith(f"{WAS}{DEVICE}") and name.endswith(f".{key}"):
+                device = name.removeprefix(f"{WAS}{DEVICE}").removesuffix(f".{key}")
+                found.setdefault(device, {})[key] = was
+    return found
+
+
+def _sorted(keys: Mapping[str, str]) -> Keys:
+    return tuple(sorted(keys.items()))
