@@ -7,7 +7,8 @@ from homelab.diagnosis.tracer import Tracer
 from homelab.model.docker import Attachment, Daemon, DockerContainer, DockerNetwork
 from homelab.model.finding import Judgement, NetworkName
 from homelab.model.inventory import Allow, ContainerNetwork, Ingress, Inventory
-from homelab.model.place import LAN, Address, Network, Place, guest, guest_of
+from homelab.model.kernel import Namespace
+from homelab.model.place import HOST, LAN, Address, Network, Place, container, guest, guest_of
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Outcome, Target, Trace
 
@@ -37,7 +38,7 @@ def _found(
     place: Place, daemon: Daemon, network: DockerNetwork, snapshot: Snapshot, tracer: Tracer
 ) -> Judgement:
     name = NetworkName(snapshot.host, guest_of(place) or str(place), network.name)
-    targets = _from_lan(_targets(daemon, network.name), tracer)
+    targets = _from_lan(_targets(snapshot, place, daemon, network.name), tracer)
     subnets = tuple(each.subnet for each in network.subnets)
     return _judged(name, place, subnets, LAN, targets, tracer)
 
@@ -46,7 +47,7 @@ def _declared(network: ContainerNetwork, snapshot: Snapshot, tracer: Tracer) -> 
     place = guest(network.guest)
     name = NetworkName(snapshot.host, network.guest, network.name)
     daemon = snapshot.daemons.get(place)
-    every = tuple(_targets(daemon, network.name)) if daemon else ()
+    every = tuple(_targets(snapshot, place, daemon, network.name)) if daemon else ()
     origin: str = LAN
     targets = _from_lan(iter(every), tracer)
     if network.ingress is Ingress.LIST:
@@ -103,12 +104,28 @@ def _covers(network: Network, address: Address) -> bool:
     return network.version == address.version and address in network
 
 
-def _targets(daemon: Daemon, network: str) -> Iterator[Target]:
-    """An echo request to each address of each container on the network."""
-    for container in daemon.containers:
-        for each in container.attachments:
-            if each.network == network:
-                yield from (Target(address) for address in _addresses(each))
+def _targets(snapshot: Snapshot, place: Place, daemon: Daemon, network: str) -> Iterator[Target]:
+    """An echo request to each address of each container on the network, and one of its ports."""
+    for each in daemon.containers:
+        inside = snapshot.namespace(container(guest_of(place) or HOST, each.name))
+        for attached in each.attachments:
+            if attached.network == network:
+                for address in _addresses(attached):
+                    yield Target(address)
+                    port = _open_port(inside, address) if inside and each.is_running else None
+                    if port is not None:
+                        yield Target(address, "tcp", port)
+
+
+def _open_port(inside: Namespace, address: Address) -> int | None:
+    """The lowest TCP port on which the container listens at that address."""
+    ports = (
+        each.port
+        for each in inside.listeners
+        if (each.protocol, each.family) == ("tcp", address.version)
+        and each.address in (None, address)
+    )
+    return min(ports, default=None)
 
 
 def _from_lan(targets: Iterator[Target], tracer: Tracer) -> tuple[Target, ...]:

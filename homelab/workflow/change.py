@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from homelab.diagnosis.judge import judge
+from homelab.diagnosis.tracer import Tracer
 from homelab.errors import ConflictError, OperationError
 from homelab.model.finding import Judgement
 from homelab.model.inventory import Ingress, Inventory
@@ -12,7 +13,7 @@ from homelab.model.operation import Operation
 from homelab.model.place import Place
 from homelab.model.plan import Applied, Execution, Plan, ProbeLost
 from homelab.model.snapshot import Snapshot
-from homelab.model.trace import Target
+from homelab.model.trace import Outcome, Target
 from homelab.planning.allocate import allocate
 from homelab.planning.diff import actual_state, desired_state, diff, obstacles
 from homelab.planning.execute import execute, undo
@@ -27,6 +28,7 @@ Tell: TypeAlias = Callable[[Operation], None]
 INTERRUPTED = "interrupted"
 """The failure of an execution that a signal ended; what was done of it is taken back."""
 ROUNDS = 2
+KEPT = (Outcome.DELIVERED, Outcome.UNKNOWN)
 SAMPLE = 256
 """How many flows that work before a change are probed again after it."""
 
@@ -103,13 +105,18 @@ def _overlaps(goal: Goal, inventory: Inventory, snapshot: Snapshot) -> Iterator[
 
 def foresee(planned: Planned) -> Planned:
     """The same plan, run on the simulated system and traced again."""
-    future = SimulatedSystem(planned.snapshot)
-    execute(planned.plan.operations(), future.run)
     return replace(
         planned,
         before=judge(planned.inventory, planned.snapshot),
-        after=judge(planned.inventory, future.read()),
+        after=judge(planned.inventory, _future(planned)),
     )
+
+
+def _future(planned: Planned) -> Snapshot:
+    """The lab after the plan, as the simulated system has it."""
+    system = SimulatedSystem(planned.snapshot)
+    execute(planned.plan.operations(), system.run)
+    return system.read()
 
 
 def cut_off(planned: Planned) -> tuple[str, ...]:
@@ -219,14 +226,16 @@ def _telling(run: Callable[[Operation], None], tell: Tell) -> Callable[[Operatio
 
 
 def _working(planned: Planned, door: Door | None) -> Iterator[Target]:
-    """Targets of declared networks that answer a real packet now, and shall do so afterwards."""
+    """Targets of declared networks that answer a real packet now, and that the plan does not close."""
     if door is None or planned.goal.removal:
         return
+    later = Tracer(_future(planned))
     targets = tuple(
         target
         for each in judge(planned.inventory, planned.snapshot)
         if each.declared
         for target in each.targets
+        if later.trace(door.origin, target).outcome in KEPT
     )[:SAMPLE]
     for target, said in zip(targets, door.probe(door.origin, targets), strict=True):
         if said == "answered":

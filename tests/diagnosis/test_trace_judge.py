@@ -10,10 +10,11 @@ from homelab.diagnosis.judge import judge
 from homelab.model.docker import Attachment, Daemon, DockerContainer, DockerNetwork, DockerSubnet
 from homelab.model.finding import Judgement
 from homelab.model.inventory import Allow, ContainerNetwork, Guest, Host, Ingress, Inventory, Port
+from homelab.model.kernel import Listener
 from homelab.model.lxc import Instance, Runtime
 from homelab.model.place import HOST, ROUTER, Place, container, guest
 from homelab.model.snapshot import Snapshot
-from tests.diagnosis.trace_lab import WEB, Lab, lab, target
+from tests.diagnosis.trace_lab import APP, WEB, Lab, lab, target
 
 SUBNET, SIX = ip_network("10.90.1.0/24"), ip_network("fd90::/64")
 APPS = DockerNetwork(
@@ -46,7 +47,7 @@ def wanted(ingress: Ingress = Ingress.OPEN, *allow: Allow, guest_name: str = "we
     return Inventory(hosts=(Host("nuc"),), guests=(Guest(guest_name, "nuc", networks=(network,)),))
 
 
-def test_a_network_is_judged_by_an_echo_from_each_address() -> None:
+def test_a_network_is_judged_by_echo_and_by_one_port_of_each_container() -> None:
     one = only(judge(NOTHING, seen(docker(runs("app", ON_BOTH)))))
 
     assert (one.name, one.place, one.origin, one.declared) == (
@@ -55,8 +56,29 @@ def test_a_network_is_judged_by_an_echo_from_each_address() -> None:
         "lan",
         False,
     )
-    assert one.targets == (target("10.90.1.10"), target("fd90::10"))
+    assert one.targets == (
+        target("10.90.1.10"),
+        target("10.90.1.10", 80),
+        target("fd90::10"),
+        target("fd90::10", 80),
+    )
     assert (one.reachable, one.subnets) == (True, (SUBNET, SIX))
+
+
+def test_the_port_is_the_lowest_one_that_is_open_to_others() -> None:
+    made = lab()
+    made.change(
+        APP,
+        listeners=(
+            Listener("tcp", 4, ip_address("127.0.0.1"), 22),
+            Listener("udp", 4, None, 53),
+            Listener("tcp", 4, ip_address("10.90.1.10"), 8080),
+            Listener("tcp", 4, None, 9090),
+        ),
+    )
+    one = only(judge(NOTHING, seen(docker(runs("app", ON_BOTH)), made)))
+
+    assert one.targets == (target("10.90.1.10"), target("10.90.1.10", 8080), target("fd90::10"))
 
 
 def test_a_family_that_the_lan_does_not_speak_is_not_judged() -> None:
@@ -125,11 +147,12 @@ def test_a_daemon_of_the_host() -> None:
     made.address(place, "eth0", "172.17.0.2/16")
     made.route(place, "0.0.0.0/0", "172.17.0.1")
     made.route(ROUTER, "172.17.0.0/16", "192.168.1.5")
+    made.listen(place, 443)
     daemon = docker(runs("own", Attachment("bridge", ip_address("172.17.0.2"))), networks=(BRIDGE,))
     one = only(judge(NOTHING, replace(made.snapshot(), daemons={HOST: daemon})))
 
     assert (one.name.guest, one.reachable) == ("host", True)
-    assert one.targets == (target("172.17.0.2"),)
+    assert one.targets == (target("172.17.0.2"), target("172.17.0.2", 443))
 
 
 def test_what_is_declared_is_judged() -> None:
@@ -160,7 +183,7 @@ LAN_NET, GUESTS = ip_network("192.168.1.0/24"), ip_network("10.77.0.0/24")
         (
             (Allow((GUESTS,), PORTS), Allow((LAN_NET,))),
             "lan",
-            (target("10.90.1.10"),),
+            (target("10.90.1.10"), target("10.90.1.10", 80)),
         ),
         ((Allow((GUESTS,), PORTS),), "packet:lxdbr0:10.77.0.254", (target("10.90.1.10", 80),)),
         (
@@ -171,7 +194,7 @@ LAN_NET, GUESTS = ip_network("192.168.1.0/24"), ip_network("10.77.0.0/24")
         (
             (Allow((ip_network("203.0.113.5/32"),)),),
             "packet:eth0:203.0.113.5",
-            (target("10.90.1.10"),),
+            (target("10.90.1.10"), target("10.90.1.10", 80)),
         ),
         ((Allow(()),), "lan", ()),
         ((), "lan", ()),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from homelab.diagnosis.judge import judge
 from homelab.diagnosis.tracer import Tracer
 from homelab.errors import ConflictError, UnsafePlanError
 from homelab.load.inventory import load_inventory
@@ -125,10 +126,10 @@ def test_a_failed_apply_leaves_the_lab_as_it_was(breaks_on: type[op.Operation]) 
 
 
 def test_a_flow_that_is_lost_takes_the_change_back() -> None:
-    answers = iter([["answered"] * 6, ["timeout"] * 6])
+    answers = iter(["answered", "timeout"])
 
     def probe(_: Place, targets: Sequence[Target]) -> tuple[str, ...]:
-        return tuple(next(answers))[: len(targets)]
+        return (next(answers),) * len(targets)
 
     declared = VARIANTS["masquerade"]
     planned = change.plan(change.Goal(declared), APPLIED)
@@ -136,9 +137,25 @@ def test_a_flow_that_is_lost_takes_the_change_back() -> None:
 
     applied = change.apply(planned, system, change.Door(HOST, probe), YES, quiet)
 
-    assert len(applied.lost) == 6
+    judged = [target for each in judge(declared, APPLIED) for target in each.targets]
+    assert [each.target for each in applied.lost] == [str(each) for each in judged]
     assert applied.residue == ()
     assert "lost: host → 10.90" in applied_text(applied, Paint())
+
+
+def test_a_flow_that_the_inventory_closes_is_not_missed() -> None:
+    client = next(each for each in APPLIED.namespaces if each.startswith("netns:"))
+    planned = change.plan(change.Goal(VARIANTS["a list"]), APPLIED)
+    asked: list[Target] = []
+
+    def probe(_: Place, targets: Sequence[Target]) -> tuple[str, ...]:
+        asked.extend(targets)
+        return ("answered",) * len(targets)
+
+    door = change.Door(client, probe)
+    applied = change.apply(planned, SimulatedSystem(APPLIED), door, YES, quiet)
+
+    assert (asked, applied.lost) == ([], ())
 
 
 def test_what_interrupts_containers_needs_consent() -> None:
