@@ -24,6 +24,7 @@ from homelab.checks import (
     dropped_by_socket,
     dropped_by_sysctl,
     dropped_by_vlan,
+    expectation_not_met,
     foreign_forward_drop_before_docker,
     guest_address_changed,
     guest_down,
@@ -113,6 +114,7 @@ FAULTS: Faults = (
     dropped_by_vlan.FAULT,
     dropped_by_socket.FAULT,
     model_probe_disagreement.FAULT,
+    expectation_not_met.FAULT,
     unmodelled.FAULT,
 )
 

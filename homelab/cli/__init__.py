@@ -17,6 +17,7 @@ COMMANDS = {
     "destroy": ("change", "Remove all that homelab owns, and nothing else."),
     "diagnose": ("diagnose", "Find every unreachable container network and what drops the packet."),
     "trace": ("trace", "Follow one packet there and back, hop by hop."),
+    "expect": ("expect", "Test what the inventory expects: who reaches whom, and who must not."),
     "explain": ("explain", "Print the page of one fault."),
     "snapshot": ("snapshot", "Write the facts of the whole lab into one file."),
 }

@@ -19,6 +19,7 @@ from homelab.errors import UnsafePlanError
 from homelab.model.inventory import Inventory
 from homelab.model.plan import Applied
 from homelab.report.documents import applied_document, as_json, plan_document
+from homelab.report.expect_text import foreseen, foreseen_text
 from homelab.report.plan_text import applied_text, foresight_text, plan_text
 from homelab.system.journal import Journal
 from homelab.system.live import LiveSystem
@@ -65,7 +66,10 @@ def plan_command(
             {"guest": each.name.guest, "network": each.name.network, "reachable": each.reachable}
             for each in planned.after
         ]
-        click.echo(as_json(plan_document(planned.plan, taken, rows, planned.obstacles)))
+        document = plan_document(planned.plan, taken, rows, planned.obstacles)
+        click.echo(
+            as_json(document | {"expectations": foreseen(planned.trials, planned.trials_after)})
+        )
     else:
         _show_plan(planned, typed=typed)
     change.refuse_obstacles(planned)
@@ -77,6 +81,9 @@ def _show_plan(planned: change.Planned, *, typed: bool = False) -> None:
     if planned.plan:
         click.echo()
         click.echo(foresight_text(planned.before, planned.after, paint()))
+        if planned.trials_after:
+            click.echo()
+            click.echo(foreseen_text(planned.trials, planned.trials_after, paint()))
 
 
 @click.command("apply")
@@ -178,11 +185,16 @@ def _asked() -> bool:
 
 
 def _refuse_cut_off(planned: change.Planned, *, agreed: bool) -> None:
-    lost = change.cut_off(planned)
+    lost, spoiled = change.cut_off(planned), change.spoiled(planned)
     if lost and not agreed:
         raise UnsafePlanError(
             f"the plan would cut off what works now: {', '.join(lost)}; "
             "run again with --yes if that is intended"
+        )
+    if spoiled and not agreed:
+        raise UnsafePlanError(
+            f"the plan would end what the inventory expects and what holds now: {'; '.join(spoiled)}; "
+            "run again with --yes if that is intended, and change the expectation"
         )
 
 

@@ -110,7 +110,7 @@ def _targets(snapshot: Snapshot, place: Place, daemon: Daemon, network: str) -> 
         inside = snapshot.namespace(container(guest_of(place) or HOST, each.name))
         for attached in each.attachments:
             if attached.network == network:
-                for address in _addresses(attached):
+                for address in addresses_of(attached):
                     yield Target(address)
                     port = _open_port(inside, address) if inside and each.is_running else None
                     if port is not None:
@@ -135,7 +135,7 @@ def _from_lan(targets: Iterator[Target], tracer: Tracer) -> tuple[Target, ...]:
     return tuple(each for each in every if not spoken or each.address.version in spoken)
 
 
-def _addresses(attachment: Attachment) -> Iterator[Address]:
+def addresses_of(attachment: Attachment) -> Iterator[Address]:
     four = attachment.ipv4 or attachment.fixed_ipv4
     six = attachment.ipv6 or attachment.fixed_ipv6
     yield from (each for each in (four, six) if each is not None)

@@ -17,6 +17,7 @@ from homelab.model.inventory import (
     Allow,
     ContainerNetwork,
     Egress,
+    Expectation,
     Guest,
     Host,
     Ingress,
@@ -58,6 +59,7 @@ def build(written: Written) -> Inventory:
             for name, each in written.document.vlans.items()
         ),
         reserved=written.document.reserved,
+        expect=tuple(_expectations(written)),
     )
 
 
@@ -137,3 +139,9 @@ def _allow(entry: AllowDocument) -> Allow:
         each for each in entry.sources if not isinstance(each, Lan)
     )
     return Allow(sources, entry.ports, lan=len(sources) < len(entry.sources))
+
+
+def _expectations(written: Written) -> Iterator[Expectation]:
+    for index, each in enumerate(written.document.expect):
+        where = _where(written, "expect", index)
+        yield Expectation(each.origin, each.to, each.outcome, each.reason or "", where)

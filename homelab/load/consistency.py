@@ -2,14 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 from itertools import chain
 
 from homelab.load import words
-from homelab.load.document import GuestDocument, InventoryDocument, NetworkDocument, VlanDocument
+from homelab.load.document import (
+    ExpectationDocument,
+    GuestDocument,
+    InventoryDocument,
+    NetworkDocument,
+    VlanDocument,
+)
 from homelab.load.node import Node, locate, locate_key, names
 from homelab.load.problem import Problem, listed, unknown
 from homelab.load.words import Pick
-from homelab.model.place import Address, Network
+from homelab.model.inventory import ContainerCalled, NetworkOf
+from homelab.model.place import HOST, Address, Network, Place, guest_of
 
 _KEY = {4: "subnet", 6: "subnet6"}
 _ADDRESS = {4: ("address", "10.77.0.11"), 6: ("address6", "fd00:77::11")}
@@ -59,6 +67,8 @@ def contradictions(written: Written) -> Iterator[Problem]:
     for name in written.document.guests:
         yield from _guest(written, name)
     yield from _addresses(written)
+    for index, each in enumerate(written.document.expect):
+        yield from _expectation(written, ("expect", index), each)
 
 
 def _pools(written: Written) -> Iterator[Problem]:
@@ -235,6 +245,36 @@ def _addresses(written: Written) -> Iterator[Problem]:
             yield written.at(section, name, *below)(
                 f"{address} is the address of {first}; give one of them another"
             )
+
+
+def _expectation(
+    written: Written, path: tuple[str, int], expected: ExpectationDocument
+) -> Iterator[Problem]:
+    whom = expected.to.whom
+    if isinstance(whom, NetworkOf):
+        yield from _network_of(written, (*path, "to"), whom)
+    inside = whom.guest if isinstance(whom, ContainerCalled) else None
+    for key, guest in (("from", guest_of(Place(expected.origin))), ("to", inside)):
+        if guest not in (None, HOST):
+            yield from written.unknown("guests", *path, key, name=guest)
+    if expected.origin.startswith("packet:") and not isinstance(whom, NetworkOf | ContainerCalled):
+        source = ip_address(expected.origin.split(":", 2)[2])
+        if source.version != whom.version:
+            yield written.at(*path)(
+                f"{source} sends no packet to {whom}; write two addresses of one family", "from"
+            )
+
+
+def _network_of(
+    written: Written, path: tuple[str | int, ...], whom: NetworkOf
+) -> Iterator[Problem]:
+    yield from written.unknown("guests", *path, name=whom.guest)
+    known = written.tree.get("guests", whom.guest)
+    allowed = list(names(known, "networks")) if known else []
+    if written.whole and known is not None and whom.network not in allowed:
+        text = unknown(f"network of guest {whom.guest}", whom.network, allowed)
+        hint = "a container is written as container:GUEST/NAME"
+        yield Problem(locate(written.tree, path), f"{text}; {hint}")
 
 
 def host_of(guest: GuestDocument, document: InventoryDocument) -> str | None:

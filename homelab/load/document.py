@@ -21,19 +21,24 @@ from homelab.load.scalars import (
     NetworkName,
     OptionName,
     OptionValue,
+    OutcomeWord,
     PortRange,
     Reached,
+    Reason,
     Reserved,
     Runtime,
     Source,
     Subnet4,
     Subnet6,
+    Target,
+    Vantage,
     Version,
     VlanId,
     Word,
     many,
 )
 from homelab.model.inventory import Connection
+from homelab.model.trace import Outcome
 
 
 class Section(BaseModel):
@@ -222,6 +227,25 @@ class GroupDocument(DefaultsDocument):
     )
 
 
+class ExpectationDocument(Section):
+    """A flow that shall fare so: a test of the network, for ``homelab expect``."""
+
+    origin: Vantage = Field(
+        alias="from",
+        description="From where: a vantage, such as lan, host, guest:NAME or container:GUEST/NAME.",
+    )
+    to: Target = Field(
+        description="To whom: GUEST/NETWORK for each container on it, a container's name, or an "
+        "address; with :PORT (TCP) or :PORT/udp, else an echo request."
+    )
+    outcome: OutcomeWord = Field(
+        default=Outcome.DELIVERED, description="How it shall fare; delivered if left out."
+    )
+    reason: Reason | None = Field(
+        default=None, description="Why, in your own words; shown with the answer."
+    )
+
+
 class InventoryDocument(Section):
     """A lab: its hosts, their guests, and the Docker networks in them. One file or several."""
 
@@ -249,4 +273,7 @@ class InventoryDocument(Section):
     )
     groups: dict[Word, GroupDocument] = Field(
         default_factory=dict, description="Defaults for some guests, by name."
+    )
+    expect: tuple[ExpectationDocument, ...] = Field(
+        default=(), description="Flows that shall fare so, whatever changes: tests of the network."
     )

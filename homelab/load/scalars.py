@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from homelab.load import words
+from homelab.load import flows, words
 from homelab.load.words import Lan, Pick
-from homelab.model.inventory import Connection, Port
+from homelab.model.inventory import Connection, Destination, Port
 from homelab.model.place import Address, Network
+from homelab.model.trace import Outcome
 
 RUNTIMES = ("auto", "lxd", "incus")
 KINDS = ("linux", "openwrt", "routeros", "opnsense", "unifi")
@@ -77,6 +78,14 @@ Reached = Annotated[
 ]
 Source = Annotated[Network | Lan, *_is(words.source, examples=["10.0.0.0/24", "lan"])]
 PortRange = Annotated[Port, *_is(words.port, examples=["5432/tcp", "8000-8010/udp"])]
+
+Vantage = Annotated[str, *_is(flows.origin, examples=["lan", "guest:web", "container:web/front"])]
+Target = Annotated[
+    Destination,
+    *_is(flows.destination, examples=["web/apps:80", "web/apps", "front", "10.90.1.10:53/udp"]),
+]
+OutcomeWord = Annotated[Outcome, *_is(flows.outcome, enum=list(flows.OUTCOMES))]
+Reason = Annotated[str, *_is(flows.reason, maxLength=flows.LONGEST_REASON)]
 
 
 def many(example: str) -> WithJsonSchema:

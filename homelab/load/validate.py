@@ -22,7 +22,12 @@ _EXPECTED = {
     "list_type": _LIST,
     "tuple_type": _LIST,
 }
-_MISSING = {"subnet": "subnet: 10.90.0.0/16", "id": "id: 20"}
+_MISSING = {
+    "subnet": "subnet: 10.90.0.0/16",
+    "id": "id: 20",
+    "from": "from: lan",
+    "to": "to: web/apps:80",
+}
 _FOUND = {str: "a text", list: "a list", dict: "a mapping", type(None): "nothing"}
 
 

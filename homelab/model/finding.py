@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-from homelab.model.inventory import Inventory
+from homelab.model.inventory import Expectation, Inventory
 from homelab.model.operation import Operation
 from homelab.model.place import Network, Place
 from homelab.model.snapshot import Snapshot
@@ -38,12 +38,36 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """An expectation put to the test: one trace for each address that it speaks of.
+
+    ``holds`` is None when that is unknown; ``why`` says what kept it from being asked at all.
+    """
+
+    expectation: Expectation
+    traces: tuple[Trace, ...] = ()
+    holds: bool | None = None
+    why: str = ""
+
+    @property
+    def against(self) -> tuple[Trace, ...]:
+        """The traces that do not end as expected."""
+        wanted = self.expectation.outcome
+        return tuple(each for each in self.traces if each.outcome is not wanted)
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
-    """All that a check may look at. ``inventory`` is empty when there is none."""
+    """All that a check may look at. ``inventory`` is empty when there is none.
+
+    ``trials`` are its expectations now, ``trials_mended`` the same after all fixes that were found.
+    """
 
     inventory: Inventory
     snapshot: Snapshot
     judgements: tuple[Judgement, ...]
+    trials: tuple[Trial, ...] = ()
+    trials_mended: tuple[Trial, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from enum import Enum
 from types import MappingProxyType
 
 from homelab.model.place import Address, Network
+from homelab.model.trace import Outcome, Target
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -167,6 +168,57 @@ class Guest:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkOf:
+    """Every container on a Docker network of a guest."""
+
+    guest: str
+    network: str
+
+    def __str__(self) -> str:
+        return f"{self.guest}/{self.network}"
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerCalled:
+    """The container of that name; ``guest`` is None where only one guest has such a one."""
+
+    name: str
+    guest: str | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.guest is None else f"container:{self.guest}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Whom a flow is for: an echo request when ``protocol`` is icmp, else a port."""
+
+    whom: NetworkOf | ContainerCalled | Address
+    protocol: str = "icmp"
+    port: int | None = None
+
+    def __str__(self) -> str:
+        if not isinstance(self.whom, NetworkOf | ContainerCalled):
+            return str(self.target(self.whom))
+        port = "" if self.port is None else f":{self.port}/{self.protocol}"
+        return f"{self.whom}{port}"
+
+    def target(self, address: Address) -> Target:
+        return Target(address, self.protocol, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """How a flow shall fare. ``origin`` is the name of a vantage, ``reason`` the user's own words."""
+
+    origin: str
+    to: Destination
+    outcome: Outcome = Outcome.DELIVERED
+    reason: str = ""
+    where: Where = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """Everything one inventory describes. ``reserved`` are subnets that ``auto`` must not use."""
 
@@ -176,6 +228,7 @@ class Inventory:
     pools: tuple[Pool, ...] = ()
     vlans: tuple[Vlan, ...] = ()
     reserved: tuple[Network, ...] = ()
+    expect: tuple[Expectation, ...] = ()
 
     @property
     def networks(self) -> tuple[ContainerNetwork, ...]:

@@ -1,6 +1,7 @@
 """A diagnosis as a person reads it: a line per network, then each fault with its path and its fix."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from homelab.model.finding import Case, Finding, Judgement
 from homelab.model.snapshot import Snapshot
@@ -68,14 +69,10 @@ def _finding(finding: Finding, case: Case, paint: Paint) -> Iterator[str]:
 
 
 def _witness(finding: Finding, case: Case) -> Trace | None:
+    judged = (trace for each in case.judgements for trace in each.traces)
+    tried = (trace for each in case.trials for trace in each.traces)
     return next(
-        (
-            trace
-            for judgement in case.judgements
-            for trace in judgement.traces
-            if trace.cause is not None and trace.cause == finding.cause
-        ),
-        None,
+        (each for each in chain(judged, tried) if each.cause and each.cause == finding.cause), None
     )
 
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from homelab.diagnosis.expect import put_to_the_test
 from homelab.diagnosis.judge import judge
 from homelab.diagnosis.tracer import Tracer
 from homelab.errors import ConflictError, OperationError
-from homelab.model.finding import Judgement
+from homelab.model.finding import Judgement, Trial
 from homelab.model.inventory import Ingress, Inventory
 from homelab.model.operation import Operation
 from homelab.model.place import Place
@@ -49,7 +50,8 @@ class Goal:
 class Planned:
     """The way from a snapshot to a goal, what stands in it, and what the model sees now and after.
 
-    ``inventory`` is the goal's with every subnet allocated.
+    ``inventory`` is the goal's with every subnet allocated. ``trials`` are its expectations now,
+    ``trials_after`` the same after the plan.
     """
 
     goal: Goal
@@ -59,6 +61,8 @@ class Planned:
     obstacles: tuple[str, ...] = ()
     before: tuple[Judgement, ...] = ()
     after: tuple[Judgement, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    trials_after: tuple[Trial, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +109,13 @@ def _overlaps(goal: Goal, inventory: Inventory, snapshot: Snapshot) -> Iterator[
 
 def foresee(planned: Planned) -> Planned:
     """The same plan, run on the simulated system and traced again."""
+    later = _future(planned)
     return replace(
         planned,
         before=judge(planned.inventory, planned.snapshot),
-        after=judge(planned.inventory, _future(planned)),
+        after=judge(planned.inventory, later),
+        trials=put_to_the_test(planned.inventory, planned.snapshot),
+        trials_after=put_to_the_test(planned.inventory, later),
     )
 
 
@@ -135,6 +142,18 @@ def cut_off(planned: Planned) -> tuple[str, ...]:
         if each.reachable
         and later.get(each.name) is False
         and (each.name.guest, each.name.network) not in unwanted
+    )
+
+
+def spoiled(planned: Planned) -> tuple[str, ...]:
+    """Expectations that hold now and that the model does not see met after the plan."""
+    if planned.goal.removal:
+        return ()
+    return tuple(
+        f"{now.expectation.where}: {now.expectation.origin} to {now.expectation.to} "
+        f"{now.expectation.outcome.value}"
+        for now, later in zip(planned.trials, planned.trials_after, strict=True)
+        if now.holds and later.holds is False
     )
 
 

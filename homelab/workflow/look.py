@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from homelab.checks import findings
+from homelab.checks import expectation_not_met, findings
+from homelab.diagnosis.expect import put_to_the_test
 from homelab.diagnosis.judge import judge
 from homelab.errors import OperationError
-from homelab.model.finding import Case, Finding, Fix, Judgement, NetworkName
+from homelab.model.finding import Case, Finding, Fix, Judgement, NetworkName, Trial
 from homelab.model.inventory import Inventory
 from homelab.model.operation import Operation
 from homelab.model.place import HOST, ROUTER, Place
@@ -22,6 +23,9 @@ SEVERITIES = ("error", "warning", "info")
 ROUNDS = 6
 """How many faults may lie one behind the other on one path before the search for the next ends."""
 
+
+NO, UNKNOWN = 1, 3
+"""Exit codes: the answer is no; the answer is not known."""
 
 UNREAD = ("not-observed", "unmodelled", "daemon-down")
 """Faults after which the answer is not known."""
@@ -47,9 +51,20 @@ def diagnose(inventory: Inventory, snapshot: Snapshot) -> Diagnosis:
         if mended is None:
             break
         case = Case(inventory, mended, judge(inventory, mended))
-    # Errors first; among equals the order in which a packet meets them.
-    order = sorted(found.values(), key=lambda each: SEVERITIES.index(each.severity))
-    return Diagnosis(first, tuple(_proven(each, first, case) for each in order))
+    tested = _tested(first, case)
+    every = (*found.values(), *expectation_not_met.FAULT.sees(tested))
+    # Errors first; among equals the order in which a packet meets them, and causes before what they spoil.
+    order = sorted(every, key=lambda each: SEVERITIES.index(each.severity))
+    return Diagnosis(tested, tuple(_proven(each, first, case) for each in order))
+
+
+def _tested(first: Case, mended: Case) -> Case:
+    """The case with its expectations put to the test, as it is and as all fixes would leave it."""
+    trials = put_to_the_test(first.inventory, first.snapshot)
+    later = trials
+    if mended.snapshot is not first.snapshot:
+        later = put_to_the_test(first.inventory, mended.snapshot)
+    return replace(first, trials=trials, trials_mended=later)
 
 
 def _identity(finding: Finding) -> tuple[str, Place, object]:
@@ -121,13 +136,24 @@ def exit_code(diagnosis: Diagnosis) -> int:
     """0 healthy, 1 something is unreachable, 3 something could not be judged."""
     judged = [each for each in diagnosis.case.judgements if is_wanted(each, diagnosis.case)]
     if any(each.reachable is False for each in judged):
-        return 1
+        return NO
+    kept = expectations_code(diagnosis.case.trials)
+    if kept == NO:
+        return NO
     blamed = {name for each in diagnosis.findings for name in each.affects}
     unknown = any(
         each.reachable is None and (each.traces or each.name in blamed) for each in judged
     )
     unread = any(each.fault in UNREAD for each in diagnosis.findings)
-    return 3 if unknown or unread else 0
+    return UNKNOWN if unknown or unread else kept
+
+
+def expectations_code(trials: Sequence[Trial]) -> int:
+    """0 all hold, 1 one does not, 3 of one it is not known."""
+    answers = {each.holds for each in trials}
+    if False in answers:
+        return NO
+    return UNKNOWN if None in answers else 0
 
 
 def is_wanted(judgement: Judgement, case: Case) -> bool:

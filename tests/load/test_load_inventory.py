@@ -254,7 +254,7 @@ ERRORS = {
     "guest: {}": [
         (
             'a.yaml:1:1: unknown key "guest"; did you mean "guests"? '
-            "allowed: defaults, groups, guests, hosts, pools, reserved, routers, version, vlans"
+            "allowed: defaults, expect, groups, guests, hosts, pools, reserved, routers, version, vlans"
         )
     ],
     HOST + "guests: {nic: {nic: {nik: 1}}}": [
