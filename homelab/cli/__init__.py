@@ -1,6 +1,7 @@
 """The command line: argv → one workflow call → report. The only room that prints and exits."""
 
 import importlib
+import os
 import sys
 from importlib.metadata import version
 from typing import Any
@@ -37,6 +38,16 @@ class LazyCommands(click.Group):
         module = importlib.import_module(f"homelab.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """A reader that has seen enough is no failure; click's own answer to it is exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Python flushes standard output once more at its end: docs.python.org, library/signal,
+            # "Note on SIGPIPE".
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -81,9 +92,6 @@ def run(argv: list[str] | None = None) -> int:
     except HomelabError as error:
         click.echo(str(error), err=True)
         return error.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug gets a message too
         click.echo(f"homelab: this is a bug in homelab: {type(error).__name__}: {error}", err=True)
         click.echo("please report it with the output of `homelab snapshot --redact`", err=True)

@@ -1,9 +1,10 @@
 """What every command needs: its options, the inventory, the snapshot, and how it says things."""
 
 import functools
+import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -92,9 +93,18 @@ def telling(seen: Snapshot) -> Callable[[Operation], None]:
     return tell
 
 
-def read_text(file: str) -> str:
-    """The text of a file, or of standard input for ``-``."""
+def lines_of(file: str) -> Iterator[str]:
+    """The lines of a file, or of standard input for ``-``, as they come in.
+
+    A byte that is not UTF-8 is kept as half of a surrogate pair, so that it spoils its own line only.
+    """
+    if file == "-":
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+        yield from sys.stdin
+        return
     try:
-        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        with Path(file).open(encoding="utf-8", errors="surrogateescape") as lines:
+            yield from lines
+    except (OSError, ValueError) as error:
         raise UsageError(f"{file}: {error}") from error

@@ -1,7 +1,6 @@
 """`homelab trace`."""
 
 import json
-from collections.abc import Iterator
 
 import click
 
@@ -9,20 +8,26 @@ from homelab.cli.common import (
     inventory_option,
     inventory_or_none,
     json_option,
+    lines_of,
     observe,
     paint,
-    read_text,
     snapshot_option,
 )
 from homelab.errors import UsageError
 from homelab.model.inventory import Inventory
 from homelab.model.trace import Outcome
-from homelab.report.documents import as_json, error_document, trace_document
+from homelab.report.documents import Document, as_json, error_document, trace_document
+from homelab.report.paint import plain
 from homelab.report.trace_text import trace_text
 from homelab.workflow.trace import TraceDesk, verify
 
 CODES = {Outcome.DELIVERED: 0, Outcome.DROPPED: 1, Outcome.REJECTED: 1, Outcome.UNKNOWN: 3}
 DISAGREEMENT = 4
+WORST_FIRST = (2, 1, 3)
+"""Which code a batch has of those of its lines: a bad line, then a no, then a "nobody knows"."""
+
+ENDS = ("from", "to")
+FORM = 'a line is {"from": …, "to": …}'
 
 
 @click.command("trace")
@@ -71,34 +76,43 @@ def trace_command(  # noqa: PLR0913 - one argument for each option
 
 
 def _batch(desk: TraceDesk, batch: str) -> int:
-    """Trace every line, in order; one that cannot be traced becomes an answer with its error."""
-    codes = [0]
-    for origin, to in _questions(batch):
-        try:
-            trace = desk.trace(origin, to)
-        except UsageError as error:
-            codes.append(error.exit_code)
-            click.echo(as_json(error_document(origin, to, str(error)), indent=None))
-            continue
-        codes.append(CODES[trace.outcome])
-        click.echo(as_json(trace_document(trace), indent=None))
-    return 2 if 2 in codes else max(codes)
-
-
-def _questions(batch: str) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(read_text(batch).splitlines(), 1):
+    """Answer every line, in order, as soon as it is read; what is no question is answered with its error."""
+    codes = set[int]()
+    for number, line in enumerate(lines_of(batch), 1):
         if line.strip():
-            yield _question(line, f"{batch}:{number}")
+            document, code = _answer(desk, line, f"{batch}:{number}")
+            click.echo(as_json(document, indent=None))
+            codes.add(code)
+    return next((each for each in WORST_FIRST if each in codes), 0)
 
 
-def _question(line: str, where: str) -> tuple[str, str]:
+def _answer(desk: TraceDesk, line: str, where: str) -> tuple[Document, int]:
+    question: dict[str, object] = {}
+    try:
+        question = _question(line, where)
+        trace = desk.trace(*_ends(question, where))
+    except UsageError as error:
+        told = plain(str(error))
+        click.echo(told if told.startswith(where) else f"{where}:1: {told}", err=True)
+        origin, to = (e if isinstance(e, str) else None for e in map(question.get, ENDS))
+        return error_document(origin, to, told), error.exit_code
+    return trace_document(trace), CODES[trace.outcome]
+
+
+def _question(line: str, where: str) -> dict[str, object]:
     try:
         question = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{where}:{error.colno}: {error.msg}; {FORM}") from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f'{where}:1: {error}; a line is {{"from": …, "to": …}}') from error
+        raise UsageError(f"{where}:1: {error}; {FORM}") from error
     if not isinstance(question, dict):
-        raise UsageError(f'{where}:1: not an object; a line is {{"from": …, "to": …}}')
-    origin, to = question.get("from"), question.get("to")
+        raise UsageError(f"{where}:1: not an object; {FORM}")
+    return question
+
+
+def _ends(question: dict[str, object], where: str) -> tuple[str, str]:
+    origin, to = map(question.get, ENDS)
     if not isinstance(origin, str) or not isinstance(to, str):
-        raise UsageError(f'{where}:1: "from" and "to" must be strings')
+        raise UsageError(f'{where}:1: "from" and "to" must be strings; {FORM}')
     return origin, to

@@ -14,7 +14,12 @@ Document: TypeAlias = dict[str, Any]
 
 
 def as_json(document: Mapping[str, Any], *, indent: int | None = 2) -> str:
-    return json.dumps(document, indent=indent, ensure_ascii=False)
+    """A document in one line is ASCII: U+2028 and the like end a line for many readers.
+
+    Half a surrogate pair, which UTF-8 cannot hold, is written as JSON's own escape.
+    """
+    text = json.dumps(document, indent=indent, ensure_ascii=indent is None)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def trace_document(trace: Trace) -> Document:
@@ -35,8 +40,8 @@ def trace_document(trace: Trace) -> Document:
     }
 
 
-def error_document(origin: str, to: str, error: str) -> Document:
-    """The answer to a question of a batch that could not be asked."""
+def error_document(origin: str | None, to: str | None, error: str) -> Document:
+    """The answer to a line of a batch that could not be asked, as far as it was a question."""
     return {
         "schema": "homelab.trace/1",
         "from": origin,

@@ -17,7 +17,7 @@ from homelab.cli.change import (
     _refuse_cut_off,
     _show_applied,
 )
-from homelab.cli.common import observe, read_text, telling
+from homelab.cli.common import lines_of, observe, telling
 from homelab.cli.diagnose import _mend, _show
 from homelab.cli.snapshot import write_private
 from homelab.errors import ConflictError, HomelabError, OperationError, UnsafePlanError, UsageError
@@ -166,7 +166,7 @@ def test_a_batch_that_cannot_be_read(tmp_path: Path, capsys: Captured) -> None:
         assert run(["trace", "--batch", str(each), "--snapshot", BROKEN]) == 2
         assert str(each) in capsys.readouterr().err
     with pytest.raises(UsageError, match="gone"):
-        read_text(str(tmp_path / "gone"))
+        list(lines_of(str(tmp_path / "gone")))
 
 
 def test_the_second_line_is_named_as_the_second(tmp_path: Path, capsys: Captured) -> None:
