@@ -54,10 +54,43 @@ class Call:
 Answer = Found | Outside | Nobody
 
 
+class Claims:
+    """How surely the links of a segment answer for an address: asked once for a snapshot.
+
+    Its ``Ether`` keeps the segments, each one once, so that one is known again by its identity.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._known: dict[tuple[int, Address], tuple[tuple[int, Ear], ...]] = {}
+
+    def of(self, segment: Segment, via: Address) -> tuple[tuple[int, Ear], ...]:
+        """Those that answer at all, with their strength."""
+        key = id(segment), via
+        if key not in self._known:
+            asked = ((self._strength(each, via), each) for each in segment.ears)
+            self._known[key] = tuple(each for each in asked if each[0])
+        return self._known[key]
+
+    def _strength(self, ear: Ear, via: Address) -> int:
+        """How surely this link answers: with an address of its own, for another, or (0) not at all."""
+        box = self._world.observed(ear.place)
+        if box.by_name[ear.link].noarp:
+            return 0
+        if via.version == 6:
+            return _answers_ndp(box, ear.link, via)
+        if ear.is_far and not box.on_subnet(ear.link, via):
+            return 0
+        return _answers_arp(box, ear.link, via)
+
+
 class Neighbours:
-    def __init__(self, world: World, ether: Ether, client: Client | None, journey: Journey) -> None:
+    def __init__(
+        self, world: World, ether: Ether, claims: Claims, client: Client | None, journey: Journey
+    ) -> None:
         self._world = world
         self._ether = ether
+        self._claims = claims
         self._client = client
         self._journey = journey
 
@@ -83,12 +116,12 @@ class Neighbours:
         return self._answering(call, segment, None)
 
     def _answering(self, call: Call, segment: Segment, box: Box | None) -> Answer:
-        found = [(self._strength(each, call), each) for each in segment.ears]
+        found = self._claims.of(segment, call.via)
         best = max((s for s, each in found if each.refusal is None), default=0)
         sound = [e for s, e in found if s == best and e.refusal is None] if best else []
         if sound:
             return self._chosen(call, sound, box)
-        return self._nobody(call, segment, [e for s, e in found if s])
+        return self._nobody(call, segment, [e for _, e in found])
 
     def _chosen(self, call: Call, ears: list[Ear], box: Box | None) -> Answer:
         """One of those who answer: the one whom the caller knows already, else whoever comes first."""
@@ -170,17 +203,6 @@ class Neighbours:
             return None
         way = self._way(client, segment)
         return None if way is None else Outside(way)
-
-    def _strength(self, ear: Ear, call: Call) -> int:
-        """How surely this link answers: with an address of its own, for another, or (0) not at all."""
-        box = self._world.observed(ear.place)
-        if box.by_name[ear.link].noarp:
-            return 0
-        if call.via.version == 6:
-            return _answers_ndp(box, ear.link, call.via)
-        if ear.is_far and not box.on_subnet(ear.link, call.via):
-            return 0
-        return _answers_arp(box, ear.link, call.via)
 
     def _nobody(
         self, call: Call, segment: Segment, refused: list[Ear], text: str | None = None

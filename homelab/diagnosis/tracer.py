@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from homelab.diagnosis.discovery import Discovery
 from homelab.diagnosis.journey import Fork, Journey
+from homelab.diagnosis.neighbours import Claims
 from homelab.diagnosis.segment import Ether
 from homelab.diagnosis.trip import Ground, Trip
 from homelab.diagnosis.vantage import Vantage, free_address, uplink_name, vantage
@@ -22,7 +23,9 @@ class Tracer:
 
     def __init__(self, snapshot: Snapshot, uplink: str | None = None) -> None:
         self._world = World(snapshot)
-        self._ground = Ground(self._world, Ether(self._world), Discovery(self._world))
+        self._ground = Ground(
+            self._world, Ether(self._world), Claims(self._world), Discovery(self._world)
+        )
         self._uplink = uplink
         self._vantages: dict[tuple[str, int], Vantage | str] = {}
 

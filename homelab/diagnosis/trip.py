@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 from homelab.diagnosis.box import Box
 from homelab.diagnosis.discovery import Discovery
 from homelab.diagnosis.journey import Arrived, End, Ended, Journey
-from homelab.diagnosis.neighbours import Neighbours
+from homelab.diagnosis.neighbours import Claims, Neighbours
 from homelab.diagnosis.packet import ECHO_REQUEST, Packet
 from homelab.diagnosis.routing import Question
 from homelab.diagnosis.segment import Ether
@@ -31,6 +31,7 @@ class Ground:
 
     world: World
     ether: Ether
+    claims: Claims
     discovery: Discovery
 
 
@@ -78,7 +79,9 @@ class Trip:
 
     def _walk(self, journey: Journey) -> Walk:
         ground = self._ground
-        neighbours = Neighbours(ground.world, ground.ether, self._start.client, journey)
+        neighbours = Neighbours(
+            ground.world, ground.ether, ground.claims, self._start.client, journey
+        )
         return Walk(Wire(ground.world, ground.discovery, neighbours, journey), journey)
 
     def _there(self, box: Box, packet: Packet) -> End:
