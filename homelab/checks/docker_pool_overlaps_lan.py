@@ -70,9 +70,10 @@ def _fix(case: Case, place: Place, name: str) -> Fix:
 
 
 def sees(case: Case) -> Iterator[Finding]:
+    lans = _lans(case)
     for place, daemon in case.snapshot.daemons.items():
         for network in daemon.networks:
-            for lan in _overlapped(case, network):
+            for lan in _overlapped(lans, network):
                 yield Finding(
                     CODE,
                     "warning",
@@ -84,7 +85,7 @@ def sees(case: Case) -> Iterator[Finding]:
                 )
 
 
-def _overlapped(case: Case, network: DockerNetwork) -> Iterator[Network]:
+def _lans(case: Case) -> tuple[Network, ...]:
     """Networks of host and router that are not networks of Docker's."""
     dockers = {
         name for each in case.snapshot.daemons for name in docker_bridges(case.snapshot, each)
@@ -95,7 +96,11 @@ def _overlapped(case: Case, network: DockerNetwork) -> Iterator[Network]:
         for each in subnet_addresses(case.snapshot, there)
         if each.link not in dockers
     )
-    for lan in dict.fromkeys(found):
+    return tuple(dict.fromkeys(found))
+
+
+def _overlapped(lans: tuple[Network, ...], network: DockerNetwork) -> Iterator[Network]:
+    for lan in lans:
         alike = (each.subnet for each in network.subnets if each.subnet.version == lan.version)
         if any(each.overlaps(lan) for each in alike):
             yield lan

@@ -24,6 +24,7 @@ Undo: write the old subnet back.
 """
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 from homelab.checks.fault import Fault, Told, by_network
 from homelab.checks.lab import route_text
@@ -32,7 +33,9 @@ from homelab.checks.ways import ANYWHERE, chosen, is_lost_at_host, is_on_link
 from homelab.model.docker import DockerNetwork
 from homelab.model.finding import Case, Finding, Fix, Judgement
 from homelab.model.place import HOST, ROUTER, Network, Place
+from homelab.model.subnets import Subnets
 
+T = TypeVar("T")
 CODE = "subnet-overlap"
 TEXT = "give one of the two another subnet, in the inventory if it stands there"
 
@@ -74,44 +77,67 @@ def tells(group: Group) -> Told:
 
 
 def sees(case: Case) -> Iterator[Finding]:
-    meant = [each for each in case.judgements if each.declared or _is_routed(case, each)]
+    routed, by_name = _routed(case), _by_name(case)
+    meant = [each for each in case.judgements if each.declared or routed.intersection(each.subnets)]
+    dockers, links = _dockers(case), _links(case)
+    subnets = Subnets((each.subnet, key) for key, one in dockers.items() for each in one.subnets)
     found: set[frozenset[object]] = set()
     for each in meant:
-        for place, network in _elsewhere(case, each.place):
-            pair = frozenset(((each.place, each.name.network), (place, network.name)))
-            if pair not in found and any(_overlaps(one.subnet, each) for one in network.subnets):
+        mine = (each.place, each.name.network)
+        for theirs in _overlapping(each, subnets):
+            pair = frozenset((mine, theirs))
+            if theirs[0] not in (each.place, HOST) and pair not in found:
                 found.add(pair)
-                yield _with_network(case, each, place, network)
-        yield from _with_links(case, each)
+                yield _with_network(each, theirs[0], dockers[theirs], by_name.get(theirs, []))
+        for place, link, subnet in _overlapping(each, links):
+            if place != each.place:
+                text = f"{place}: its {link} has {subnet}, which overlaps {_named(each)}"
+                yield _finding(place, f"{text} of {each.place}", each)
 
 
-def _elsewhere(case: Case, place: Place) -> Iterator[tuple[Place, DockerNetwork]]:
-    for there, daemon in case.snapshot.daemons.items():
-        for network in daemon.networks if there not in (place, HOST) else ():
-            yield there, network
-
-
-def _overlaps(network: Network, judgement: Judgement) -> bool:
-    alike = (each for each in judgement.subnets if each.version == network.version)
-    return any(each.overlaps(network) for each in alike)
-
-
-def _is_routed(case: Case, judgement: Judgement) -> bool:
-    """The host has a route of its own to one of the subnets: somebody wants it reached."""
+def _routed(case: Case) -> frozenset[Network]:
+    """Subnets to which the host has a route of its own: somebody wants them reached."""
     here = case.snapshot.host_namespace
-    routes = {each.destination for each in here.routes} if here else set()
-    return any(each in routes and each.prefixlen != ANYWHERE for each in judgement.subnets)
+    routes = (each.destination for each in (here.routes if here else ()))
+    return frozenset(each for each in routes if each.prefixlen != ANYWHERE)
+
+
+def _by_name(case: Case) -> dict[tuple[Place, str], list[Judgement]]:
+    found: dict[tuple[Place, str], list[Judgement]] = {}
+    for each in case.judgements:
+        found.setdefault((each.place, each.name.network), []).append(each)
+    return found
+
+
+def _overlapping(judgement: Judgement, holders: Subnets[T]) -> Iterator[T]:
+    """Each holder once, however many of its subnets overlap."""
+    return iter(
+        dict.fromkeys(each for one in judgement.subnets for each in holders.overlapping(one))
+    )
+
+
+def _dockers(case: Case) -> dict[tuple[Place, str], DockerNetwork]:
+    return {
+        (place, network.name): network
+        for place, daemon in case.snapshot.daemons.items()
+        for network in daemon.networks
+    }
+
+
+def _links(case: Case) -> Subnets[tuple[Place, str, Network]]:
+    """Networks of the host and the router themselves, Docker's on the host included."""
+    return Subnets(
+        (each.interface.network, (place, each.link, each.interface.network))
+        for place in (HOST, ROUTER)
+        if (here := case.snapshot.namespace(place)) is not None
+        for each in here.addresses
+    )
 
 
 def _with_network(
-    case: Case, judgement: Judgement, place: Place, network: DockerNetwork
+    judgement: Judgement, place: Place, network: DockerNetwork, other: list[Judgement]
 ) -> Finding:
     theirs = " ".join(str(each.subnet) for each in network.subnets)
-    other = [
-        each
-        for each in case.judgements
-        if each.place == place and each.name.network == network.name
-    ]
     text = (
         f"{judgement.place}: {_named(judgement)} and {network.name} of {place} ({theirs}) overlap"
     )
@@ -121,17 +147,6 @@ def _with_network(
 def _named(judgement: Judgement) -> str:
     subnets = " ".join(map(str, judgement.subnets))
     return f"{judgement.name.network} ({subnets})"
-
-
-def _with_links(case: Case, judgement: Judgement) -> Iterator[Finding]:
-    """Networks of the host and the router themselves, Docker's on the host included."""
-    for place in (HOST, ROUTER):
-        here = case.snapshot.namespace(place)
-        found = {(each.link, each.interface.network) for each in (here.addresses if here else ())}
-        for link, network in sorted(found, key=str):
-            if place != judgement.place and _overlaps(network, judgement):
-                text = f"{place}: its {link} has {network}, which overlaps {_named(judgement)}"
-                yield _finding(place, f"{text} of {judgement.place}", judgement)
 
 
 def _finding(place: Place, text: str, *judgements: Judgement) -> Finding:

@@ -1,6 +1,7 @@
 """What every command needs: its options, the inventory, the snapshot, and how it says things."""
 
 import functools
+import gc
 import io
 import os
 import sys
@@ -66,9 +67,15 @@ def inventory(path: str | None) -> Inventory:
 
 
 def saved_snapshot(file: str) -> Snapshot:
+    """Of a big snapshot millions of values live to the end: nothing is gained by looking for garbage there."""
     from homelab.load.snapshot import load_snapshot  # noqa: PLC0415 - pydantic costs start-up time
 
-    return load_snapshot(Path(file))
+    gc.disable()
+    try:
+        return load_snapshot(Path(file))
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def observe(file: str | None, declared: Inventory | None) -> tuple[Snapshot, LiveSystem | None]:

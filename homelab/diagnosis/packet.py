@@ -85,6 +85,10 @@ class Packet:
     connection: Connection | None = None
     inner: Tuple | None = None
 
+    def __hash__(self) -> int:
+        """Of what tells apart the packets that meet in one chain; equality looks at all."""
+        return hash((self.protocol, self.sport, self.dport, self.mark, self.state))
+
     @property
     def family(self) -> int:
         return self.source.version

@@ -1,11 +1,15 @@
 """Who claims which addresses, and which claims exclude each other."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_network
+from typing import Generic, TypeVar
 
 from homelab.model.inventory import NOWHERE, Inventory, Where
 from homelab.model.place import Network
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,32 @@ _EXCLUSIVE = {
     frozenset(("network", "vlan")),
     frozenset(("network", "address")),
 }
+
+
+class Subnets(Generic[T]):
+    """Who holds which subnet, ready to be asked what overlaps one: no pair is looked at in vain."""
+
+    def __init__(self, holders: Iterable[tuple[Network, T]]) -> None:
+        self._holders: dict[Network, list[T]] = {}
+        for subnet, holder in holders:
+            self._holders.setdefault(subnet, []).append(holder)
+        self._lengths = sorted({(each.version, each.prefixlen) for each in self._holders})
+        self._ordered = sorted(self._holders, key=_place)
+
+    def overlapping(self, subnet: Network) -> Iterator[T]:
+        """Holders of what is around the subnet, the widest first, then of what is in it."""
+        for version, length in self._lengths:
+            if version == subnet.version and length <= subnet.prefixlen:
+                yield from self._holders.get(subnet.supernet(new_prefix=length), ())
+        start = bisect_right(self._ordered, _place(subnet), key=_place)
+        for at in range(start, len(self._ordered)):
+            if self._ordered[at].network_address not in subnet:
+                return
+            yield from self._holders[self._ordered[at]]
+
+
+def _place(subnet: Network) -> tuple[int, int, int]:
+    return subnet.version, int(subnet.network_address), subnet.prefixlen
 
 
 def declared(inventory: Inventory) -> Iterator[Claim]:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homelab.model.inventory import ContainerNetwork, Guest, Host, Inventory, Nic, Vlan
-from homelab.model.subnets import Claim, collisions, declared, excludes
+from homelab.model.subnets import Claim, Subnets, collisions, declared, excludes
 
 
 def subnet(third: int, length: int) -> IPv4Network:
@@ -26,6 +26,19 @@ def test_law_every_overlap_is_found(subnets: list[IPv4Network]) -> None:
     for one in claims:
         partners = [each for each in claims if each is not one and each.subnet.overlaps(one.subnet)]
         assert (one.owner in found) is bool(partners)
+
+
+@settings(max_examples=200, deadline=None)
+@given(SUBNETS, st.builds(subnet, st.integers(0, 31), st.integers(20, 32)))
+def test_law_whatever_overlaps_a_subnet_is_found_once(
+    subnets: list[IPv4Network], asked: IPv4Network
+) -> None:
+    six = (ip_network("::/0"), -1)
+    holders = Subnets([*((each, index) for index, each in enumerate(subnets)), six])
+
+    found = list(holders.overlapping(asked))
+
+    assert sorted(found) == [at for at, each in enumerate(subnets) if each.overlaps(asked)]
 
 
 def test_the_families_are_apart() -> None:

@@ -1,7 +1,7 @@
 """The fates of one packet at one hook, gathered stage by stage, and the one answer they add up to."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from homelab.diagnosis.netfilter.conntrack import Connections, table
 from homelab.diagnosis.netfilter.door import Blame, Traversal
@@ -70,7 +70,7 @@ class Conclusion:
         after: Live = {}
         for packet, doubt in self._live.items():
             for found in stage(packet):
-                ending = replace(found, doubt=doubt or found.doubt)
+                ending = found.behind(doubt)
                 if ending.verdict == "accept":
                     after.setdefault(ending.packet, ending.doubt)
                     self._note(ending, packet)

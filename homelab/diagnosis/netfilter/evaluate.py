@@ -51,6 +51,10 @@ class Ending:
     reject: str = ""
     translation: Translation | None = None
 
+    def behind(self, doubt: Doubt | None) -> "Ending":
+        """The same end after an earlier doubt."""
+        return self if doubt is None else replace(self, doubt=doubt)
+
 
 Way: TypeAlias = tuple[str, str, Packet | None, Translation | None, bool]
 
@@ -126,7 +130,7 @@ class Walk:
         for each, found in mine.through.items():
             ends.through.setdefault(each, doubt or found)
         for ending in mine.endings.values():
-            ends.add(replace(ending, doubt=doubt or ending.doubt))
+            ends.add(ending.behind(doubt))
 
     def _steps(self, rule: Rule, packet: Packet, ends: Ends, goes_on: Live) -> None:
         doubt: Doubt | None = None
@@ -229,7 +233,7 @@ class Walk:
         for each, other in found.through.items():
             back.setdefault(each, doubt or other)
         for ending in found.endings.values():
-            ends.add(replace(ending, doubt=doubt or ending.doubt))
+            ends.add(ending.behind(doubt))
 
     def _enter(self, chain: Chain, packet: Packet) -> Ends | None:
         """The ends of a chain for this packet, kept; None for a circle."""
