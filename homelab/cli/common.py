@@ -18,6 +18,9 @@ from homelab.report.commands import commands
 from homelab.report.paint import Paint, plain
 from homelab.system.live import LiveSystem
 
+SELDOM = 200_000
+"""Objects after which garbage is looked for: what a command makes of a snapshot lives to its end too."""
+
 DEFAULTS = (Path("inventory"), Path("/etc/homelab/inventory"))
 
 
@@ -75,6 +78,7 @@ def saved_snapshot(file: str) -> Snapshot:
         return load_snapshot(Path(file))
     finally:
         gc.freeze()
+        gc.set_threshold(SELDOM)
         gc.enable()
 
 

@@ -19,6 +19,7 @@ class Box:
         self.by_name: dict[str, Link] = {each.name: each for each in here.links}
         self.by_index: dict[int, Link] = {each.index: each for each in here.links}
         self.tables = Tables(here)
+        self._near: dict[tuple[str, Address | None], Address | None] = {}
 
     @cached_property
     def firewall(self) -> Firewall:
@@ -89,7 +90,7 @@ class Box:
         return self.by_index.get(link.master) if link.master is not None else None
 
     def is_local(self, address: Address) -> bool:
-        return self.tables.lookup(Question(address)).kind == "local" or address in self.own
+        return address in self.own or self.tables.lookup(Question(address)).kind == "local"
 
     def address_type(self, address: Address, link: str | None = None) -> str | None:
         if address.is_multicast:
@@ -121,7 +122,10 @@ class Box:
 
     def near_address(self, link: str, near: Address | None) -> Address | None:
         """An address of its own with which this place can ask for a neighbour."""
-        return select(self.here.addresses, link, near)
+        key = link, near
+        if key not in self._near:
+            self._near[key] = select(self.here.addresses, link, near)
+        return self._near[key]
 
     def source_for(self, answer: Answer, destination: Address) -> Address | None:
         """The address that a socket of this place gets for a route."""

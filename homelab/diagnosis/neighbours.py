@@ -57,12 +57,13 @@ Answer = Found | Outside | Nobody
 class Claims:
     """How surely the links of a segment answer for an address: asked once for a snapshot.
 
-    Its ``Ether`` keeps the segments, each one once, so that one is known again by its identity.
+    The ``Ether`` keeps each segment and its ears once, so that they are known again by their identity.
     """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._known: dict[tuple[int, Address], tuple[tuple[int, Ear], ...]] = {}
+        self._heard: dict[tuple[int, Address, Address | None], Answer] = {}
 
     def of(self, segment: Segment, via: Address) -> tuple[tuple[int, Ear], ...]:
         """Those that answer at all, with their strength."""
@@ -82,6 +83,26 @@ class Claims:
         if ear.is_far and not box.on_subnet(ear.link, via):
             return 0
         return _answers_arp(box, ear.link, via)
+
+    def heard(self, call: Call, ear: Ear) -> Answer:
+        """The kernel looks at the question as at any packet: its source must be plausible."""
+        key = id(ear), call.via, call.address
+        if key not in self._heard:
+            self._heard[key] = self._taken(call, ear)
+        return self._heard[key]
+
+    def _taken(self, call: Call, ear: Ear) -> Answer:
+        there = self._world.observed(ear.place)
+        if call.address is None or call.address.version != call.via.version:
+            return Found(ear)
+        if there.filters_arp and call.via.version == 4:
+            text = f"{there.place} filters ARP, which is not modelled"
+            return Nobody("unmodelled", text, there.place, "arp")
+        refused = refusal(there, Packet(call.address, call.via, "arp"), ear.link)
+        if refused is None:
+            return Found(ear)
+        text = f"ARP for {call.via}: {refused.text}"
+        return Nobody(refused.kind, text, there.place, refused.key)
 
 
 class Neighbours:
@@ -132,21 +153,7 @@ class Neighbours:
             fork = Fork(call.caller, f"several machines answer for {call.via}: {', '.join(places)}")
             place = known[0].place if known else places[self._journey.pick(fork, len(places))]
             chosen = next(each for each in ears if each.place == place)
-        return self._heard(call, chosen)
-
-    def _heard(self, call: Call, ear: Ear) -> Answer:
-        """The kernel looks at the question as at any packet: its source must be plausible."""
-        there = self._world.observed(ear.place)
-        if call.address is None or call.address.version != call.via.version:
-            return Found(ear)
-        if there.filters_arp and call.via.version == 4:
-            text = f"{there.place} filters ARP, which is not modelled"
-            return Nobody("unmodelled", text, there.place, "arp")
-        refused = refusal(there, Packet(call.address, call.via, "arp"), ear.link)
-        if refused is None:
-            return Found(ear)
-        text = f"ARP for {call.via}: {refused.text}"
-        return Nobody(refused.kind, text, there.place, refused.key)
+        return self._claims.heard(call, chosen)
 
     def _is_known(self, box: Box, call: Call, ear: Ear) -> bool:
         mac = self._mac(ear)

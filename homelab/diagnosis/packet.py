@@ -109,4 +109,6 @@ class Packet:
         Between two links of one namespace the mark is kept (skb_scrub_packet in net/core/skbuff.c).
         """
         mark = self.mark if same_namespace else 0
+        if self.connection is None and (self.state, self.reply, self.mark) == ("new", False, mark):
+            return self
         return replace(self, state="new", reply=False, connection=None, mark=mark)

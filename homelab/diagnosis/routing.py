@@ -85,11 +85,22 @@ class Tables:
             key = (route.destination.version, route.table)
             self._tables.setdefault(key, Table()).add(route)
         self._rules = {family: _rules(here, family) for family in (4, 6)}
+        self._selects = {family: any(map(_selects, self._rules[family])) for family in (4, 6)}
+        self._known: dict[tuple[Address, str | None], Answer] = {}
         self.has_custom_rules = {
             family: len(self._rules[family]) > len(STANDARD[family]) for family in (4, 6)
         }
 
     def lookup(self, question: Question) -> Answer:
+        """The answer; where no rule selects, only the destination and the way out make a difference."""
+        if self._selects[question.destination.version]:
+            return self._decided(question)
+        key = question.destination, question.oif
+        if key not in self._known:
+            self._known[key] = self._decided(question)
+        return self._known[key]
+
+    def _decided(self, question: Question) -> Answer:
         """The answer of the first rule whose table has one."""
         rules = self._rules[question.destination.version]
         index = 0
@@ -150,6 +161,22 @@ def _rules(here: Namespace, family: int) -> tuple[PolicyRule, ...]:
     if not rules:
         return tuple(PolicyRule(at, family, table=table) for at, table in STANDARD[family])
     return tuple(sorted(rules, key=lambda each: each.priority))
+
+
+def _selects(rule: PolicyRule) -> bool:
+    """Whether the rule looks at more of a question than its destination's routes."""
+    selectors = (
+        rule.source,
+        rule.destination,
+        rule.iif,
+        rule.oif,
+        rule.fwmark,
+        rule.tos,
+        rule.protocol,
+        rule.source_ports,
+        rule.destination_ports,
+    )
+    return any(each is not None for each in selectors)
 
 
 def _is_suppressed(rule: PolicyRule, route: Route) -> bool:

@@ -65,7 +65,7 @@ def _belongs(packet: Packet, entry: Connection) -> Packet | None:
 
 def _key(one: Tuple) -> Tuple:
     """A tuple under which both directions of an ICMP echo have their id in one place."""
-    if not one.protocol.startswith("icmp"):
+    if not one.protocol.startswith("icmp") or (one.sport and not one.dport):
         return one
     return replace(one, sport=one.sport or one.dport, dport=0)
 

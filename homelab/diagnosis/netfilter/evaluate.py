@@ -102,7 +102,7 @@ class Walk:
         live: Live = {packet: None}
         for rule in chain.rules:
             gate = rule.gate
-            if gate is not None and all(gate(each, self._context) is False for each in live):
+            if gate and len(live) == 1 and gate(next(iter(live)), self._context) is False:
                 continue
             after: Live = {}
             for each, doubt in live.items():

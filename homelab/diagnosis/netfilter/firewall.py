@@ -95,7 +95,7 @@ class Firewall:
                 found.append(self._bound(ending, hook, context))
             else:
                 later = self._choose(rest, hook, context, ending.packet)
-                found.extend(replace(each, doubt=ending.doubt or each.doubt) for each in later)
+                found.extend(each.behind(ending.doubt) for each in later)
         return found
 
     def _bound(self, ending: Ending, hook: str, context: Context) -> Ending:

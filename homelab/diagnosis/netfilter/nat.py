@@ -66,6 +66,9 @@ def _rewrite_error(packet: Packet, inner: Tuple, side: str, entry: Connection) -
 
 
 def _with(packet: Packet, side: str, address: Address, port: int) -> Packet:
+    now = (packet.destination, packet.dport) if side == "dst" else (packet.source, packet.sport)
+    if now == (address, port):
+        return packet
     if side == "dst":
         moved = replace(packet, destination=address)
         return moved if is_icmp(packet) else replace(moved, dport=port)
