@@ -1,6 +1,6 @@
 """Which networks are judged, by which packets, and what the model says of them."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 
 from homelab.diagnosis.tracer import Tracer
@@ -15,14 +15,27 @@ from homelab.model.trace import Outcome, Target, Trace
 DEFAULT_BRIDGE = "bridge"
 
 
-def judge(inventory: Inventory, snapshot: Snapshot) -> tuple[Judgement, ...]:
-    """With an inventory its networks, else every Docker bridge network; in a stable order."""
+def judge(
+    inventory: Inventory, snapshot: Snapshot, only: Container[NetworkName] | None = None
+) -> tuple[Judgement, ...]:
+    """With an inventory its networks, else every Docker bridge network; in a stable order.
+
+    ``only``: judge no others than these.
+    """
     uplink = next((each.uplink for each in inventory.hosts if each.uplink), None)
     tracer = Tracer(snapshot, uplink)
     if inventory.networks:
-        judged = [_declared(each, snapshot, tracer) for each in inventory.networks]
+        judged = [
+            _declared(each, snapshot, tracer)
+            for each in inventory.networks
+            if only is None or NetworkName(snapshot.host, each.guest, each.name) in only
+        ]
     else:
-        judged = [_found(*each, snapshot, tracer) for each in _networks(snapshot)]
+        judged = [
+            _found(*each, snapshot, tracer)
+            for each in _networks(snapshot)
+            if only is None or _name(snapshot, each[0], each[2]) in only
+        ]
     return tuple(sorted(judged, key=lambda each: each.name))
 
 
@@ -34,10 +47,14 @@ def _networks(snapshot: Snapshot) -> Iterator[tuple[Place, Daemon, DockerNetwork
                 yield place, daemon, network
 
 
+def _name(snapshot: Snapshot, place: Place, network: DockerNetwork) -> NetworkName:
+    return NetworkName(snapshot.host, guest_of(place) or str(place), network.name)
+
+
 def _found(
     place: Place, daemon: Daemon, network: DockerNetwork, snapshot: Snapshot, tracer: Tracer
 ) -> Judgement:
-    name = NetworkName(snapshot.host, guest_of(place) or str(place), network.name)
+    name = _name(snapshot, place, network)
     targets = _from_lan(_targets(snapshot, place, daemon, network.name), tracer)
     subnets = tuple(each.subnet for each in network.subnets)
     return _judged(name, place, subnets, LAN, targets, tracer)

@@ -7,14 +7,12 @@ from typing import TypeAlias
 from homelab.checks import expectation_not_met, findings
 from homelab.diagnosis.expect import put_to_the_test
 from homelab.diagnosis.judge import judge
-from homelab.errors import OperationError
-from homelab.model.finding import Case, Finding, Fix, Judgement, NetworkName, Trial
+from homelab.model.finding import Case, Finding, Fix, Judgement, Trial
 from homelab.model.inventory import Inventory
-from homelab.model.operation import Operation
 from homelab.model.place import HOST, ROUTER, Place
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Target
-from homelab.system.simulated import SimulatedSystem
+from homelab.workflow.proving import mend, proven
 
 Probe: TypeAlias = Callable[[Place, Sequence[Target]], tuple[str, ...]]
 """Sends a real packet to each target from a place, and says what each met."""
@@ -47,7 +45,7 @@ def diagnose(inventory: Inventory, snapshot: Snapshot) -> Diagnosis:
     for _ in range(ROUNDS):
         new = [each for each in findings(case) if _identity(each) not in found]
         found |= {_identity(each): each for each in new}
-        mended = _mend(case.snapshot, new)
+        mended = mend(case.snapshot, new)
         if mended is None:
             break
         case = Case(inventory, mended, judge(inventory, mended))
@@ -55,7 +53,7 @@ def diagnose(inventory: Inventory, snapshot: Snapshot) -> Diagnosis:
     every = (*found.values(), *expectation_not_met.FAULT.sees(tested))
     # Errors first; among equals the order in which a packet meets them, and causes before what they spoil.
     order = sorted(every, key=lambda each: SEVERITIES.index(each.severity))
-    return Diagnosis(tested, tuple(_proven(each, first, case) for each in order))
+    return Diagnosis(tested, proven(order, first, case))
 
 
 def _tested(first: Case, mended: Case) -> Case:
@@ -71,56 +69,6 @@ def _identity(finding: Finding) -> tuple[str, Place, object]:
     cause = finding.cause
     what = (cause.rule or cause.key or cause.text) if cause else finding.explains
     return finding.fault, finding.at, what
-
-
-def _mend(snapshot: Snapshot, found: Sequence[Finding]) -> Snapshot | None:
-    """The snapshot after all fixes that can be carried out, or None when there was nothing to do."""
-    system = SimulatedSystem(snapshot)
-    done = [each for finding in found for each in _operations(finding) if _ran(system, each)]
-    return system.read() if done else None
-
-
-def _operations(finding: Finding) -> tuple[Operation, ...]:
-    if finding.fix is None or finding.severity != "error":
-        return ()
-    return finding.fix.operations
-
-
-def _ran(system: SimulatedSystem, operation: Operation) -> bool:
-    try:
-        system.run(operation)
-    except OperationError:
-        return False
-    return True
-
-
-def _proven(finding: Finding, before: Case, after: Case) -> Finding:
-    """The finding with what the model saw of its fix: does it open the path, and what else opens."""
-    fix = finding.fix
-    if fix is None or not fix.operations:
-        return finding
-    later = {each.name: each for each in after.judgements}
-    opened = all(later[name].reachable for name in finding.affects if name in later)
-    also = _opened_besides(finding, before, after)
-    return replace(
-        finding,
-        fix=replace(fix, verified=opened and bool(finding.affects), opens=(*fix.opens, *also)),
-    )
-
-
-def _opened_besides(finding: Finding, before: Case, after: Case) -> tuple[str, ...]:
-    """Networks besides the affected ones that the model reaches only after this fix alone."""
-    mended = _mend(before.snapshot, (finding,))
-    if mended is None:
-        return ()
-    was = {each.name: each.reachable for each in before.judgements}
-    now: tuple[Judgement, ...] = judge(after.inventory, mended)
-    opened: list[NetworkName] = [
-        each.name
-        for each in now
-        if each.reachable and not was.get(each.name) and each.name not in finding.affects
-    ]
-    return tuple(f"{each.guest}/{each.network} from the LAN" for each in opened)
 
 
 def fixes(found: Sequence[Finding]) -> tuple[Fix, ...]:

@@ -1,0 +1,120 @@
+"""Fixes tried on the simulated system: does each open the path, and what else does it open."""
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+from homelab.diagnosis.judge import judge
+from homelab.errors import OperationError
+from homelab.model.finding import Case, Finding, Judgement, NetworkName
+from homelab.model.operation import Operation
+from homelab.model.place import Place
+from homelab.model.snapshot import Snapshot
+from homelab.model.trace import Trace
+from homelab.system.simulated import SimulatedSystem
+
+ONE_BY_ONE = 32
+"""With more fixes than this, those of one fault in one place are tried together."""
+
+SHOWN = 8
+"""How many of the networks that a fix opens besides are named."""
+
+SETTLED = ("rule", "policy", "route", "sysctl", "socket")
+"""Causes that only their own place, or one on the way to it, can take away."""
+
+Together: TypeAlias = tuple[Finding, ...]
+
+
+def mend(snapshot: Snapshot, found: Sequence[Finding]) -> Snapshot | None:
+    """The snapshot after all fixes that can be carried out, or None when there was nothing to do."""
+    system = SimulatedSystem(snapshot)
+    done = [each for finding in found for each in _operations(finding) if _ran(system, each)]
+    return system.read() if done else None
+
+
+def _operations(finding: Finding) -> tuple[Operation, ...]:
+    if finding.fix is None or finding.severity != "error":
+        return ()
+    return finding.fix.operations
+
+
+def _ran(system: SimulatedSystem, operation: Operation) -> bool:
+    try:
+        system.run(operation)
+    except OperationError:
+        return False
+    return True
+
+
+def proven(found: Sequence[Finding], before: Case, after: Case) -> tuple[Finding, ...]:
+    """The findings with what the model saw of their fixes; ``after`` is the lab after all of them."""
+    groups = _together(found)
+    opened: dict[int, tuple[str, ...]] = {}
+    for group in groups:
+        whole = len(groups) == 1 and len(group) == 1
+        now = after.judgements if whole else _judged_after(group, before)
+        texts = tuple(_shown(_opened(now, before), group))
+        opened |= {id(each): texts for each in group}
+    reachable = {each.name: each.reachable for each in after.judgements}
+    return tuple(_proven(each, opened.get(id(each), ()), reachable) for each in found)
+
+
+def _together(found: Sequence[Finding]) -> tuple[Together, ...]:
+    """The findings that have a fix to try, in the groups in which they are tried."""
+    fixed = [each for each in found if _operations(each)]
+    groups: dict[Hashable, list[Finding]] = {}
+    for at, each in enumerate(fixed):
+        key = at if len(fixed) <= ONE_BY_ONE else (each.fault, each.at)
+        groups.setdefault(key, []).append(each)
+    return tuple(tuple(each) for each in groups.values())
+
+
+def _proven(
+    finding: Finding, opened: tuple[str, ...], reachable: dict[NetworkName, bool | None]
+) -> Finding:
+    fix = finding.fix
+    if fix is None or not fix.operations:
+        return finding
+    verified = all(reachable[name] for name in finding.affects if name in reachable)
+    verified = verified and bool(finding.affects)
+    return replace(finding, fix=replace(fix, verified=verified, opens=(*fix.opens, *opened)))
+
+
+def _judged_after(group: Together, before: Case) -> tuple[Judgement, ...]:
+    """The networks that these fixes alone may open, judged as they leave them."""
+    mended = mend(before.snapshot, group)
+    if mended is None:
+        return ()
+    return judge(before.inventory, mended, frozenset(_in_question(before, mended)))
+
+
+def _in_question(before: Case, mended: Snapshot) -> Iterator[NetworkName]:
+    """Networks not reached so far whose packets came to a place that is changed, or to no settled end."""
+    was = before.snapshot.namespaces
+    changed = {place for place, here in mended.namespaces.items() if was.get(place) is not here}
+    for each in before.judgements:
+        lost = [trace for trace in each.traces if not trace.ok]
+        if not each.reachable and (not lost or any(_may_pass(one, changed) for one in lost)):
+            yield each.name
+
+
+def _may_pass(trace: Trace, changed: set[Place]) -> bool:
+    cause = trace.cause
+    if cause is None or cause.kind not in SETTLED or cause.at in changed:
+        return True
+    return any(each.at in changed for each in (*trace.forward, *trace.back))
+
+
+def _opened(now: Sequence[Judgement], before: Case) -> Iterator[NetworkName]:
+    was = {each.name: each.reachable for each in before.judgements}
+    return (each.name for each in now if each.reachable and not was.get(each.name))
+
+
+def _shown(opened: Iterator[NetworkName], group: Together) -> Iterator[str]:
+    """The networks besides those for which the fixes are."""
+    meant = {name for each in group for name in each.affects}
+    besides = [each for each in opened if each not in meant]
+    for each in besides[:SHOWN]:
+        yield f"{each.guest}/{each.network} from the LAN"
+    if len(besides) > SHOWN:
+        yield f"{len(besides) - SHOWN} more networks from the LAN"
