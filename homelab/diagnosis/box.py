@@ -6,7 +6,7 @@ from homelab.diagnosis.netfilter import Firewall
 from homelab.diagnosis.netfilter.rules import Table
 from homelab.diagnosis.routing import Answer, Question, Tables
 from homelab.diagnosis.source import select
-from homelab.model.kernel import Link, LinkAddress, Namespace
+from homelab.model.kernel import Link, LinkAddress, Namespace, NextHop, Route
 from homelab.model.place import Address, Place
 
 
@@ -111,6 +111,32 @@ class Box:
         if answer.kind == "unknown":
             return None
         return (answer.hop.link or "") if answer.hop else ""
+
+    def link_mtu(self, name: str | None, family: int) -> int | None:
+        """The MTU of a link; IPv6 may have a smaller one of its own (ip-sysctl.rst, mtu)."""
+        link = self.by_name.get(name or "")
+        if link is None:
+            return None
+        own = self.number(f"net.ipv6.conf.{link.name}.mtu") if family == 6 else 0
+        return min(link.mtu, own) if own else link.mtu
+
+    def route_mtu(self, route: Route | None, hop: NextHop | None, family: int) -> int | None:
+        """The greatest packet that goes by a route: the route's own MTU counts before its link's."""
+        # ip_dst_mtu_maybe_forward in include/net/ip.h, and ip6_dst_mtu_maybe_forward
+        if route is not None and route.mtu:
+            return route.mtu
+        return self.link_mtu(hop.link, family) if hop is not None else None
+
+    def mtu_to(self, destination: Address) -> int | None:
+        answer = self.tables.lookup(Question(destination))
+        return self.route_mtu(answer.route, answer.hop, destination.version)
+
+    @cached_property
+    def clamps(self) -> bool:
+        """Whether some rule lowers the MSS of TCP connections."""
+        tables = self.firewall.ruleset.tables
+        rules = (rule for each in tables for chain in each.chains.values() for rule in chain.rules)
+        return any("TCPMSS" in rule.text or "maxseg" in rule.text for rule in rules)
 
     def source_address(self, link: str, destination: Address) -> Address | None:
         """The address that masquerading puts on a packet: of the next hop's subnet, if there is one."""

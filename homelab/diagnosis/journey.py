@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from homelab.diagnosis.box import Box
+from homelab.diagnosis.mtu import Limit
 from homelab.diagnosis.netfilter import Context, Traversal
 from homelab.diagnosis.packet import Connection, Packet
 from homelab.model.place import Address, Place
@@ -45,7 +46,7 @@ class Journey:
     """One trace in the making; the only thing in this room that changes.
 
     ``picks`` says which way to take at a fork; ``forks`` are those that were met, each with the
-    number of its ways.
+    number of its ways. ``limits`` are those of a packet's length, of both directions in order.
     """
 
     direction: str = "forward"
@@ -55,6 +56,7 @@ class Journey:
     seen: dict[tuple[object, ...], int] = field(default_factory=dict)
     picks: Mapping[Fork, int] = field(default_factory=dict)
     forks: dict[Fork, int] = field(default_factory=dict)
+    limits: list[Limit] = field(default_factory=list)
 
     def turn_back(self) -> None:
         """From here on it is the answer that travels."""
@@ -68,6 +70,21 @@ class Journey:
     def pick(self, fork: Fork, ways: int) -> int:
         self.forks[fork] = ways
         return self.picks.get(fork, 0)
+
+    def limit(
+        self,
+        at: Place,
+        link: str,
+        size: int | None,
+        packet: Packet,
+        *,
+        iif: str | None = None,
+        speaks: bool = False,
+    ) -> None:
+        """Remember how long a packet may be here; None: that is not known to be limited."""
+        if size is not None:
+            limit = Limit(at, self.direction, size, link, packet, iif, speaks)
+            self.limits.append(limit)
 
     def note(
         self,

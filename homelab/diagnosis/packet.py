@@ -6,6 +6,8 @@ from homelab.model.place import Address
 
 ECHO_REQUEST = {4: 8, 6: 128}
 ECHO_REPLY = {4: 0, 6: 129}
+TCP_HEADERS = {4: 40, 6: 60}
+"""Length of the headers of IP and TCP without options: a full segment is the MSS and that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Packet:
     it travels in the connection's reply direction. For ICMP echo ``sport`` is the id and ``dport``
     is 0. ``flags`` are the TCP flags set (SYN, or SYN and ACK for the answer).
     ``inner`` is what an ICMP error quotes: the packet it complains about, as its sender saw it.
+    ``mss`` is the option of a TCP segment with SYN: how much data the other end may send at once.
     """
 
     source: Address
@@ -84,6 +87,7 @@ class Packet:
     reply: bool = False
     connection: Connection | None = None
     inner: Tuple | None = None
+    mss: int | None = None
 
     def __hash__(self) -> int:
         """Of what tells apart the packets that meet in one chain; equality looks at all."""

@@ -12,7 +12,7 @@ from homelab.diagnosis.vantage import Vantage, free_address, uplink_name, vantag
 from homelab.diagnosis.world import World
 from homelab.model.place import HOST, LAN, Address, Network, Place
 from homelab.model.snapshot import Snapshot
-from homelab.model.trace import Cause, Outcome, Target, Trace
+from homelab.model.trace import Cause, Large, Outcome, Target, Trace
 
 MOST_TRIPS = 16
 """How many of the ways that hashes and chance may choose are tried."""
@@ -68,6 +68,7 @@ class Tracer:
             other, more = self._one_way(origin, start, target, picks)
             if other.outcome is not first.outcome:
                 return _torn(first, other, picks)
+            first = replace(first, large=_either(first.large, other.large))
             waiting.extend(more)
             tried += 1
         return _torn(first, None, waiting[-1]) if waiting else first
@@ -86,6 +87,13 @@ class Tracer:
         if key not in self._vantages:
             self._vantages[key] = vantage(self._world, origin, family, self._uplink)
         return self._vantages[key]
+
+
+def _either(one: Large | None, other: Large | None) -> Large | None:
+    """What is known of full-sized packets that may take either way."""
+    if one is None or other is None or one.outcome is other.outcome:
+        return one
+    return replace(one, outcome=Outcome.UNKNOWN)
 
 
 def _torn(one: Trace, other: Trace | None, picks: Mapping[Fork, int]) -> Trace:

@@ -5,6 +5,8 @@ from ipaddress import IPv4Address, IPv6Address
 
 from homelab.diagnosis.box import Box
 from homelab.diagnosis.discovery import Discovery
+from homelab.diagnosis.full_size import FullSize, Side, side_of
+from homelab.diagnosis.icmp_error import error_about
 from homelab.diagnosis.journey import Arrived, End, Ended, Journey
 from homelab.diagnosis.neighbours import Claims, Neighbours
 from homelab.diagnosis.packet import ECHO_REQUEST, Packet
@@ -19,8 +21,6 @@ from homelab.model.place import LAN, Address, Place
 from homelab.model.trace import Hop, Outcome, Target, Trace
 
 SPORT = 40000
-ERROR = {4: ("icmp", 3), 6: ("icmp6", 1)}
-EXCEEDED = {4: ("icmp", 11), 6: ("icmp6", 3)}
 UNSPECIFIED: dict[int, Address] = {4: IPv4Address(0), 6: IPv6Address(0)}
 LENGTH = {"tcp": 60, "udp": 33}
 
@@ -48,13 +48,15 @@ class Trip:
     def trace(self, origin: str) -> Trace:
         box = self._world.observed(self._start.place)
         packet = self._request(self._start.source or self._own_source(box))
+        near = self._near(box, packet)
+        packet = with_mss(packet, near)
         at = Place(origin) if self._start.link else box.place
         self._journey.note(at, "send", f"{packet.source} to {self._target}")
         end = self._there(box, packet)
         blank = Trace(origin, self._target, Outcome.DELIVERED, packet.source)
         if isinstance(end, Ended):
             return self._failed(blank, end)
-        return self._answered(blank, end)
+        return self._answered(blank, end, near)
 
     def _own_source(self, box: Box) -> Address:
         asked = self._request(UNSPECIFIED[self._target.address.version])
@@ -92,7 +94,15 @@ class Trip:
             return walk.from_client(start.client, packet)
         return walk.receive(box, packet, start.link, start.port)
 
-    def _answered(self, blank: Trace, arrived: Arrived) -> Trace:
+    def _near(self, box: Box, packet: Packet) -> Side | None:
+        """The sender; of one that is only imagined the link by which it comes in tells the MTU."""
+        start = self._start
+        if start.link is None:
+            return side_of(box, packet)
+        mtu = box.link_mtu(start.port or start.link, packet.family)
+        return Side(None, mtu, packet) if mtu else None
+
+    def _answered(self, blank: Trace, arrived: Arrived, near: Side | None) -> Trace:
         """The packet came up somewhere: what is said to it, and whether that comes back."""
         box = self._world.box(arrived.place) if arrived.place else None
         reply = reply_to(box, arrived, self._journey) if box else self._unobserved(arrived)
@@ -100,12 +110,16 @@ class Trip:
         if isinstance(reply, Ended) or box is None:
             ended = reply if isinstance(reply, Ended) else self._unobserved(arrived)
             return self._failed(seen, ended)
+        far = side_of(box, reply)
+        reply = with_mss(reply, far)
         forward = tuple(self._journey.hops)
         self._journey.turn_back()
         end = self._home(seen, self._walk(self._journey).send(box, reply))
         ended_so = replace(seen, forward=forward, back=tuple(self._journey.hops))
         if isinstance(end, Arrived):
-            return ended_so
+            asked = FullSize(self._world, self._walk, self._journey)
+            large = asked.both_ways(near, far, arrived, end) if near and far else None
+            return replace(ended_so, large=large)
         outcome = Outcome.UNKNOWN if end.is_unknown else Outcome.DROPPED
         return replace(ended_so, outcome=outcome, cause=end.cause)
 
@@ -161,14 +175,15 @@ class Trip:
         return replace(blank, rewritten_source=source, rewritten_destination=there)
 
 
+def with_mss(packet: Packet, sender: Side | None) -> Packet:
+    """A SYN says how much its sender takes at once (RFC 9293, 3.7.1)."""
+    tells = sender is not None and "SYN" in packet.flags
+    return replace(packet, mss=sender.mss) if sender is not None and tells else packet
+
+
 def refusal_of(box: Box, ended: Ended) -> Packet:
     """A reset, or an ICMP error of the box's own address that quotes the packet."""
     packet = ended.packet
     if ended.answer == "tcp-reset":
         return replace(turned(packet), flags=frozenset({"RST", "ACK"}))
-    source = packet.destination
-    if not box.is_local(source):
-        source = box.source_for(box.tables.lookup(Question(packet.source)), packet.source) or source
-    errors = EXCEEDED if ended.answer == "icmp-ttl" else ERROR
-    protocol, kind = errors[packet.family]
-    return Packet(source, packet.source, protocol, icmp_type=kind, icmp_code=0, inner=packet.tuple)
+    return error_about(box, packet, ended.answer or "")

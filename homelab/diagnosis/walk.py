@@ -30,17 +30,17 @@ class Walk:
 
     def send(self, box: Box, packet: Packet) -> End:
         """A packet of this place itself: route, OUTPUT, POSTROUTING, and out."""
-        answer = box.tables.lookup(_question(packet, LOOPBACK))
+        answer = box.tables.lookup(question(packet, LOOPBACK))
         failed = unread(box, packet, self._journey) or dead_end(box, packet, answer, self._journey)
         if failed is not None:
             return failed
-        context = Context(box, oif=_way_out(answer))
+        context = Context(box, oif=self._way_out(box, answer))
         after, ended = self._journey.hook(box, "output", packet, context)
         if ended is not None:
             return ended
-        if _question(after, LOOPBACK) != _question(packet, LOOPBACK):
+        if question(after, LOOPBACK) != question(packet, LOOPBACK):
             # ip_route_me_harder: what OUTPUT has changed is looked up again; a failure is silent.
-            answer = box.tables.lookup(_question(after, LOOPBACK))
+            answer = box.tables.lookup(question(after, LOOPBACK))
             failed = dead_end(box, after, answer, self._journey)
             if failed is not None:
                 return replace(failed, answer=None)
@@ -89,7 +89,7 @@ class Walk:
         odd = martian(box, packet, iif)
         if odd is not None:
             return self._refused(box, packet, iif, odd)
-        answer = box.tables.lookup(_question(packet, iif))
+        answer = box.tables.lookup(question(packet, iif))
         if answer.kind != "local":
             return self._forward(box, packet, answer, context)
         odd = refusal(box, packet, iif)
@@ -116,8 +116,13 @@ class Walk:
             return self._journey.ended(
                 box.place, "forward", "route", text, packet, iif=iif, answer="icmp-ttl"
             )
+        # ip_forward and ip6_forward look at the length before FORWARD does.
+        hop = self._next_hop(box, answer)
+        size = box.route_mtu(answer.route, hop, packet.family)
+        out = (hop.link if hop else None) or ""
+        self._journey.limit(box.place, out, size, packet, iif=iif, speaks=True)
         aged = replace(packet, ttl=packet.ttl - 1)
-        on = replace(context, oif=_way_out(answer))
+        on = replace(context, oif=self._way_out(box, answer))
         after, ended = self._journey.hook(box, "forward", aged, on)
         return ended or self._leave(box, after, answer, on)
 
@@ -166,6 +171,12 @@ class Walk:
         fork = Fork(box.place, f"several next hops: {route_line(answer, None)}")
         return answer.hops[self._journey.pick(fork, len(answer.hops))]
 
+    def _way_out(self, box: Box, answer: Answer) -> str | None:
+        if answer.kind == "local":
+            return LOOPBACK
+        hop = self._next_hop(box, answer)
+        return hop.link if hop else None
+
     def _down(self, box: Box, packet: Packet, oif: str, iif: str | None) -> Ended | None:
         link = box.by_name.get(oif)
         key = disabled_key(box, packet.family, oif)
@@ -186,13 +197,7 @@ class Walk:
         return passed
 
 
-def _way_out(answer: Answer) -> str | None:
-    if answer.kind == "local":
-        return LOOPBACK
-    return answer.hop.link if answer.hop else None
-
-
-def _question(packet: Packet, iif: str) -> Question:
+def question(packet: Packet, iif: str) -> Question:
     return Question(
         packet.destination,
         packet.source,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from homelab.diagnosis.box import Box
 from homelab.diagnosis.discovery import Discovery
 from homelab.diagnosis.journey import Arrived, Ended, Journey
+from homelab.diagnosis.mtu import entering, leaving_by_port
 from homelab.diagnosis.neighbours import Found, Neighbours, Nobody, Outside
 from homelab.diagnosis.netfilter import Context
 from homelab.diagnosis.packet import Packet
@@ -86,6 +87,9 @@ class Wire:
         if isinstance(found, Outside):
             return Arrived(None, packet, oif)
         there = self._world.observed(found.ear.place)
+        if found.ear.port is None:
+            came_by = found.ear.link
+            self._journey.limit(there.place, came_by, entering(there, came_by), packet)
         same = box is not None and there.place == box.place
         packet = packet.arriving(same_namespace=same)
         return Passed(there, packet, found.ear.link, found.ear.port)
@@ -94,6 +98,7 @@ class Wire:
         """A frame meets nftables' family bridge, and with br_netfilter the IP hooks as well."""
         box = self._world.observed(crossing.place)
         physin, physout = crossing.physin, crossing.physout
+        self._measure(box, crossing, packet)
         entering, leaving = Context(box, iif=physin), Context(box, oif=physout)
         if physin is None:
             hooks = [("output", leaving), ("postrouting", leaving)]
@@ -113,6 +118,16 @@ class Wire:
         if physin is None or physout is None or not shows_to_ip(box, crossing, packet.family):
             return packet, None
         return self._shown_to_ip(box, crossing, packet)
+
+    def _measure(self, box: Box, crossing: Crossing, packet: Packet) -> None:
+        """How long a frame may be to come in by one port and leave by the other."""
+        physin, port = crossing.physin, box.by_name.get(crossing.physout or "")
+        if physin is not None:
+            self._journey.limit(box.place, physin, entering(box, physin), packet)
+        if port is not None:
+            shown = physin is not None and shows_to_ip(box, crossing, packet.family)
+            size = leaving_by_port(port, shown_to_ip=shown)
+            self._journey.limit(box.place, port.name, size, packet, iif=physin)
 
     def _shown_to_ip(
         self, box: Box, crossing: Crossing, packet: Packet

@@ -113,6 +113,7 @@ class Route:
     scope: str = "global"
     source: Address | None = None
     mtu: int | None = None
+    advmss: int | None = None
 
     @property
     def via(self) -> Address | None:

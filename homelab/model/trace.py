@@ -35,7 +35,8 @@ class Hop:
     """One step of a packet in one place.
 
     ``stage`` is send, bridge, prerouting, route, rp_filter, input, socket, output, forward,
-    postrouting, neighbour or link.
+    postrouting, neighbour or link; ``bridged prerouting``, ``bridged forward`` and ``bridged
+    postrouting`` where br_netfilter shows a bridged frame to the rules of IP.
     """
 
     at: Place
@@ -75,11 +76,28 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Large:
+    """What becomes of packets as long as both ends may send them, on a path that short ones pass.
+
+    ``size`` is the IP length with which their sender starts, ``fits`` the one that arrives. ``outcome``
+    is delivered, also where the sender hears of a smaller MTU and heeds it; dropped in a black
+    hole; or unknown. ``cause`` (of kind link) is where they are too long, ``silence`` what keeps the
+    message about it from the sender: None where nobody sends one.
+    """
+
+    size: int
+    outcome: Outcome
+    fits: int | None = None
+    cause: Cause | None = None
+    silence: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """``origin`` is the vantage as the user wrote it; ``rewritten_*`` are set when NAT changed them.
 
     ``source`` is the address the packet was sent from. ``arrived_source`` and
-    ``arrived_destination`` are what the receiver saw.
+    ``arrived_destination`` are what the receiver saw. ``large`` is asked of what is delivered only.
     """
 
     origin: str
@@ -92,6 +110,7 @@ class Trace:
     rewritten_destination: str | None = None
     cause: Cause | None = None
     notes: tuple[str, ...] = field(default=())
+    large: Large | None = None
 
     @property
     def ok(self) -> bool:

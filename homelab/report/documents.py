@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from homelab.model.finding import Case, Finding, Fix, Judgement
 from homelab.model.plan import Applied, Change, Create, Delete, Execution, Plan
 from homelab.model.snapshot import Snapshot
-from homelab.model.trace import Cause, Hop, Trace
+from homelab.model.trace import Cause, Hop, Large, Trace
 from homelab.report.commands import commands
 
 Document: TypeAlias = dict[str, Any]
@@ -37,6 +37,19 @@ def trace_document(trace: Trace) -> Document:
         },
         "cause": cause_document(trace.cause),
         "notes": list(trace.notes),
+        "large": _large(trace.large),
+    }
+
+
+def _large(large: Large | None) -> Document | None:
+    if large is None:
+        return None
+    return {
+        "size": large.size,
+        "outcome": large.outcome.value,
+        "fits": large.fits,
+        "cause": cause_document(large.cause),
+        "silence": cause_document(large.silence),
     }
 
 

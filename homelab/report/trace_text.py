@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from homelab.model.trace import Hop, Outcome, Trace
+from homelab.model.trace import Hop, Large, Outcome, Trace
 from homelab.report.diagnosis_text import evidence
 from homelab.report.paint import Paint, plain
 
@@ -35,7 +35,25 @@ def _lines(trace: Trace, paint: Paint) -> Iterator[str]:
             STYLE[trace.outcome], f"✗ at {plain(trace.cause.at)}: {plain(trace.cause.text)}"
         )
         yield from (f"    {each}" for each in evidence(trace.cause))
+    yield from _large(trace.large, paint)
     yield from (f"note: {plain(each)}" for each in trace.notes)
+
+
+def _large(large: Large | None, paint: Paint) -> Iterator[str]:
+    """Nothing where packets of full size pass like short ones."""
+    if large is None or large.size == large.fits:
+        return
+    if large.fits is not None:
+        yield f"packets of {large.size} bytes are too long on the way, and their sender is told: {large.fits} pass"
+        return
+    told = paint(STYLE[large.outcome], large.outcome.value)
+    yield f"packets of {large.size} bytes: {told}"
+    why = [large.cause] if large.cause else []
+    yield from (f"  ✗ {plain(each.text)}" for each in why)
+    if large.silence is not None:
+        yield f"  their sender is not told, {plain(large.silence.at)}: {plain(large.silence.text)}"
+    else:
+        yield "  their sender is not told: what drops them sends no message"
 
 
 def _hops(hops: tuple[Hop, ...]) -> Iterator[str]:

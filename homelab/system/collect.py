@@ -44,13 +44,13 @@ sysctls() {
   exec grep -s '' $a/ipv4/ip_forward $a/ipv4/icmp_echo_ignore_all $a/ipv4/ip_no_pmtu_disc \
     $a/ipv4/ip_local_port_range $a/ipv4/fwmark_reflect $a/ipv4/tcp_fwmark_accept \
     $a/ipv4/tcp_l3mdev_accept $a/ipv4/udp_l3mdev_accept $a/ipv4/fib_multipath_hash_policy \
-    $a/ipv4/ip_nonlocal_bind $a/ipv4/icmp_ratelimit \
+    $a/ipv4/ip_nonlocal_bind $a/ipv4/icmp_ratelimit $a/ipv4/tcp_mtu_probing \
     $b/forwarding $b/rp_filter $b/proxy_arp $b/proxy_arp_pvlan $b/arp_ignore $b/arp_announce \
     $b/arp_filter $b/accept_local $b/route_localnet $b/src_valid_mark $b/send_redirects \
     $b/accept_redirects $b/ignore_routes_with_linkdown $b/disable_policy $b/bc_forwarding \
     $a/ipv6/icmp/echo_ignore_all $a/ipv6/bindv6only $c/forwarding $c/force_forwarding \
     $c/accept_ra $c/disable_ipv6 $c/proxy_ndp $c/autoconf $c/ignore_routes_with_linkdown \
-    $c/accept_ra_rt_info_max_plen $a/bridge/* $a/netfilter/nf_conntrack_count \
+    $c/accept_ra_rt_info_max_plen $c/mtu $a/bridge/* $a/netfilter/nf_conntrack_count \
     $a/netfilter/nf_conntrack_max $a/netfilter/nf_conntrack_tcp_loose \
     $a/netfilter/nf_conntrack_tcp_be_liberal
 }

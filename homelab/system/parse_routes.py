@@ -81,8 +81,13 @@ def route(row: Row, family: int) -> Route:
         metric=count(row, "metric"),
         scope=_named(_SCOPES, text(row, "scope", "global")),
         source=_address(source) if source else None,
-        mtu=next((number(each, "mtu") for each in items(row, "metrics") if "mtu" in each), None),
+        mtu=_metric(row, "mtu"),
+        advmss=_metric(row, "advmss"),
     )
+
+
+def _metric(row: Row, name: str) -> int | None:
+    return next((number(each, name) for each in items(row, "metrics") if name in each), None)
 
 
 def _named(names: dict[str, str], found: str) -> str:

@@ -90,6 +90,7 @@ def _words(route: Route) -> list[str]:
         *(["src", str(route.source)] if route.source else []),
         *(["metric", str(route.metric)] if route.metric else []),
         *(["mtu", str(route.mtu)] if route.mtu else []),
+        *(["advmss", str(route.advmss)] if route.advmss else []),
         *(["table", str(route.table)] if route.table != MAIN else []),
     ]
 
@@ -186,10 +187,15 @@ def _request(route: Route, index: int | None) -> dict[str, Any]:
         "oif": index,
         "prefsrc": str(route.source) if route.source else None,
         "priority": route.metric or None,
-        "metrics": {"mtu": route.mtu} if route.mtu else None,
+        "metrics": _metrics(route) or None,
         "flags": ["onlink"] if hop.onlink else None,
     }
     return {key: value for key, value in wanted.items() if value is not None}
+
+
+def _metrics(route: Route) -> dict[str, int]:
+    given = {"mtu": route.mtu, "advmss": route.advmss}
+    return {key: value for key, value in given.items() if value}
 
 
 def _explained(door: Door, route: Route, code: int, error: Exception) -> OperationError:

@@ -47,6 +47,9 @@ class RouterFib:
                 return "broadcast"
         return "local" if address.is_loopback else "unicast" if self._on(address) else "unreachable"
 
+    def mtu_to(self, destination: Address) -> int | None:
+        return 1400 if self._on(destination) else 1500
+
     def route_link(
         self, destination: Address, source: Address | None = None, mark: int = 0
     ) -> str | None:

@@ -144,6 +144,7 @@ def test_the_documents_have_the_keys_of_the_contract() -> None:
         "rewritten",
         "cause",
         "notes",
+        "large",
     ]
     assert document["forward"][1] == {
         "at": "host",

@@ -28,6 +28,10 @@ class Fib(Protocol):
         """The address that masquerading out of ``link`` puts on a packet to ``destination``."""
         ...
 
+    def mtu_to(self, destination: Address) -> int | None:
+        """The MTU of the route to an address."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Context:

@@ -12,13 +12,14 @@ from homelab.diagnosis.netfilter.rules import (
     Translation,
     Verdict,
 )
+from homelab.diagnosis.netfilter.tcpmss import clamped, lowered
 from homelab.diagnosis.netfilter.values import ALL, address, masked, number, number_range
 from homelab.diagnosis.netfilter.words import Option
 from homelab.diagnosis.packet import Packet
 
 _HARMLESS = frozenset(
     {
-        "LOG", "NFLOG", "ULOG", "TRACE", "AUDIT", "TEE", "TCPMSS", "TCPOPTSTRIP", "CHECKSUM",
+        "LOG", "NFLOG", "ULOG", "TRACE", "AUDIT", "TEE", "TCPOPTSTRIP", "CHECKSUM",
         "CLASSIFY", "ECN", "IDLETIMER", "LED", "RATEEST", "SECMARK", "CONNSECMARK", "SET",
         "FLOWOFFLOAD", "NOOP",
     }
@@ -167,6 +168,14 @@ def _new_ttl(old: int, word: str, value: int) -> int:
     return max(0, min(255, new))
 
 
+def _tcpmss(given: Mapping[str, str]) -> Step:
+    """A value that cannot be read lowers nothing that decides a packet's fate."""
+    mss = number(given.get("set-mss", ""))
+    if mss is not None:
+        return Change(lambda packet, _: lowered(packet, mss))
+    return Change(clamped) if "clamp-mss-to-pmtu" in given else Change(lambda packet, _: packet)
+
+
 def _to(kind: str, option: str) -> Callable[[Mapping[str, str]], Step | None]:
     """DNAT, SNAT, MASQUERADE and REDIRECT: to addresses, ports, or both."""
 
@@ -221,6 +230,7 @@ _TARGETS: Mapping[str, Callable[[Mapping[str, str]], Step | None]] = {
     "DSCP": _dscp,
     "TTL": _ttl,
     "HL": _ttl,
+    "TCPMSS": _tcpmss,
     "DNAT": _to("dnat", "to-destination"),
     "SNAT": _to("snat", "to-source"),
     "MASQUERADE": _to("masquerade", "to-ports"),

@@ -19,6 +19,7 @@ from homelab.diagnosis.netfilter.rules import (
     Step,
     Verdict,
 )
+from homelab.diagnosis.netfilter.tcpmss import clamped, lowered
 from homelab.diagnosis.netfilter.values import ALL
 from homelab.diagnosis.packet import Packet
 
@@ -145,6 +146,8 @@ def _mangle(given: Json, scope: Scope) -> Step | None:
     key = str(inner.get("key", inner.get("field"))) if isinstance(inner, dict) else ""
     if (name, key) in {("meta", "mark"), ("ct", "mark")}:
         return _set_mark(given.get("value"), scope, tracked=name == "ct")
+    if (name, key) == ("tcp option", "size"):
+        return _set_mss(given.get("value"))
     ttl = NUMBER.scalar(given.get("value"))
     if name == "payload" and key in {"ttl", "hoplimit"} and ttl is not None:
         return Change(lambda packet, _: replace(packet, ttl=ttl))
@@ -152,6 +155,15 @@ def _mangle(given: Json, scope: Scope) -> Step | None:
     if key in silent.get(str(name), frozenset()) or (name == "payload" and key in _HEADERS):
         return _NO_VERDICT
     return None
+
+
+def _set_mss(given: object) -> Step:
+    mss = NUMBER.scalar(given)
+    if mss is not None:
+        return Change(lambda packet, _: lowered(packet, mss))
+    route = given.get("rt") if isinstance(given, dict) else None
+    fits = isinstance(route, dict) and route.get("key") == "mtu"
+    return Change(clamped) if fits else Change(lambda packet, _: packet)
 
 
 _HEADERS = frozenset({"checksum", "dscp", "ecn", "flowlabel", "id"})
