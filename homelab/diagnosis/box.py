@@ -6,7 +6,7 @@ from homelab.diagnosis.netfilter import Firewall
 from homelab.diagnosis.netfilter.rules import Table
 from homelab.diagnosis.routing import Answer, Question, Tables
 from homelab.diagnosis.source import select
-from homelab.model.kernel import Link, LinkAddress, Namespace, NextHop, Route
+from homelab.model.kernel import FdbEntry, Link, LinkAddress, Namespace, NextHop, Route
 from homelab.model.place import Address, Place
 
 
@@ -78,6 +78,46 @@ class Box:
             if each.link == link and each.interface.version == address.version
         )
 
+    def on_subnet_of(self, link: str, own: Address, other: Address) -> bool:
+        """Whether an address of the link covers both."""
+        return any(
+            own in each.interface.network and other in each.interface.network
+            for each in self.here.addresses
+            if each.link == link and each.interface.version == own.version
+        )
+
+    @cached_property
+    def _proxies(self) -> frozenset[tuple[Address, str]]:
+        return frozenset((each.address, each.link) for each in self.here.neighbours if each.proxy)
+
+    def is_proxy(self, address: Address, link: str) -> bool:
+        """Whether the place answers for that address on the link (ip neigh show proxy)."""
+        return (address, link) in self._proxies
+
+    @cached_property
+    def set_macs(self) -> dict[tuple[str, str], FdbEntry]:
+        """Entries of forwarding tables that are not learned, by bridge and address."""
+        fixed = (each for each in self.here.fdb if each.static or each.permanent)
+        return {(each.master, each.mac): each for each in fixed if each.master}
+
+    @cached_property
+    def known_macs(self) -> frozenset[tuple[str, str]]:
+        """Ports, and the addresses that the forwarding table has behind them."""
+        return frozenset((each.link, each.mac) for each in self.here.fdb)
+
+    @cached_property
+    def _neighbours(self) -> frozenset[tuple[str, Address, str]]:
+        usable = {"REACHABLE", "STALE", "DELAY", "PROBE", "PERMANENT", "NOARP"}
+        return frozenset(
+            (each.link, each.address, each.mac)
+            for each in self.here.neighbours
+            if each.mac and usable & set(each.states)
+        )
+
+    def knows(self, link: str, address: Address, mac: str | None) -> bool:
+        """Whether the place has that neighbour in its table, and so need not ask everybody."""
+        return (link, address, mac) in self._neighbours
+
     def sysctl(self, key: str, default: str = "0") -> str:
         return self.here.sysctls.get(key, default)
 
@@ -85,6 +125,18 @@ class Box:
         """A sysctl as a number; ``default`` when it was not observed or is none."""
         text = self.here.sysctls.get(key, "")
         return int(text) if text.removeprefix("-").isdecimal() else default
+
+    @cached_property
+    def _slaves(self) -> dict[int, list[Link]]:
+        found: dict[int, list[Link]] = {}
+        for each in self.here.links:
+            if each.master is not None:
+                found.setdefault(each.master, []).append(each)
+        return found
+
+    def slaves(self, master: Link) -> tuple[Link, ...]:
+        """The ports of a bridge, the links of a bond."""
+        return tuple(self._slaves.get(master.index, ()))
 
     def master(self, link: Link) -> Link | None:
         return self.by_index.get(link.master) if link.master is not None else None

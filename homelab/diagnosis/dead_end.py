@@ -76,3 +76,13 @@ def unread(box: Box, packet: Packet, journey: Journey) -> Ended | None:
         text = f"{box.place}: its {source} were not read: {reason}"
         return journey.ended(box.place, "route", "unmodelled", text, packet, key=source)
     return None
+
+
+def in_a_vrf(box: Box, packet: Packet, iif: str, journey: Journey) -> Ended | None:
+    """The end of what comes in by a link of a VRF (ip-vrf(8)), whose tables and sockets are not followed."""
+    link = box.by_name.get(iif)
+    master = box.master(link) if link is not None else None
+    if master is None or master.kind != "vrf":
+        return None
+    text = f"{box.place}: {iif} belongs to VRF {master.name}, which is not modelled"
+    return journey.ended(box.place, "route", "unmodelled", text, packet, key=master.name, iif=iif)

@@ -47,6 +47,7 @@ class Journey:
 
     ``picks`` says which way to take at a fork; ``forks`` are those that were met, each with the
     number of its ways. ``limits`` are those of a packet's length, of both directions in order.
+    ``met`` are neighbours that asked: who answers knows them from then on (arp_process, ndisc_recv_ns).
     """
 
     direction: str = "forward"
@@ -57,6 +58,7 @@ class Journey:
     picks: Mapping[Fork, int] = field(default_factory=dict)
     forks: dict[Fork, int] = field(default_factory=dict)
     limits: list[Limit] = field(default_factory=list)
+    met: set[tuple[Place, str, Address]] = field(default_factory=set)
 
     def turn_back(self) -> None:
         """From here on it is the answer that travels."""
@@ -65,7 +67,7 @@ class Journey:
 
     def beside(self, direction: str) -> "Journey":
         """A journey that starts with what conntrack knows by now, and changes nothing of this one."""
-        return Journey(direction, dict(self.connections), picks=self.picks)
+        return Journey(direction, dict(self.connections), picks=self.picks, met=set(self.met))
 
     def pick(self, fork: Fork, ways: int) -> int:
         self.forks[fork] = ways
@@ -152,6 +154,7 @@ class Journey:
         if not box.meets(layer, hook):
             return packet, None
         stage = hook if layer == "ip" else layer
+        stage = f"bridged {stage}" if context.bridged else stage
         known = self.connections.get(box.place)
         here = replace(context, connections=known) if known else context
         passed: Traversal = box.firewall.traverse(hook, packet, here, layer)

@@ -1,13 +1,9 @@
-"""Who answers for the next hop's address on the wire: ARP and NDP.
-
-Facts: arp_process in net/ipv4/arp.c (any local address answers unless arp_ignore says otherwise, proxy_arp for
-what is routed elsewhere); ndisc_recv_ns in net/ipv6/ndisc.c (only addresses of the link itself, and proxies).
-"""
+"""Who takes a packet for the next hop's address on the wire: whom a place finds when it asks for a neighbour."""
 
 from dataclasses import dataclass
 
+from homelab.diagnosis.answers import answers_arp, answers_ndp
 from homelab.diagnosis.box import Box
-from homelab.diagnosis.forwarding import disabled_key, forwarding_key
 from homelab.diagnosis.journey import Fork, Journey
 from homelab.diagnosis.packet import Packet
 from homelab.diagnosis.reverse_path import refusal
@@ -16,12 +12,15 @@ from homelab.diagnosis.vantage import Client
 from homelab.diagnosis.world import World
 from homelab.model.place import Address, Place
 
-OWN, FOR_ANOTHER = 2, 1
+CALL_ARPTABLES = "net.bridge.bridge-nf-call-arptables"
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
+    """``is_fixed``: a permanent entry says so, and nobody is asked."""
+
     ear: Ear
+    is_fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +61,27 @@ class Claims:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._known: dict[tuple[int, Address], tuple[tuple[int, Ear], ...]] = {}
+        self._known: dict[tuple[int, Address, Address | None], tuple[tuple[int, Ear], ...]] = {}
         self._heard: dict[tuple[int, Address, Address | None], Answer] = {}
 
-    def of(self, segment: Segment, via: Address) -> tuple[tuple[int, Ear], ...]:
+    def of(self, segment: Segment, call: Call) -> tuple[tuple[int, Ear], ...]:
         """Those that answer at all, with their strength."""
-        key = id(segment), via
+        key = id(segment), call.via, call.address
         if key not in self._known:
-            asked = ((self._strength(each, via), each) for each in segment.ears)
+            asked = ((self._strength(each, call), each) for each in segment.ears)
             self._known[key] = tuple(each for each in asked if each[0])
         return self._known[key]
 
-    def _strength(self, ear: Ear, via: Address) -> int:
+    def _strength(self, ear: Ear, call: Call) -> int:
         """How surely this link answers: with an address of its own, for another, or (0) not at all."""
         box = self._world.observed(ear.place)
         if box.by_name[ear.link].noarp:
             return 0
-        if via.version == 6:
-            return _answers_ndp(box, ear.link, via)
-        if ear.is_far and not box.on_subnet(ear.link, via):
+        if call.via.version == 6:
+            return answers_ndp(box, ear.link, call.via)
+        if ear.is_far and not box.on_subnet(ear.link, call.via):
             return 0
-        return _answers_arp(box, ear.link, via)
+        return answers_arp(box, ear.link, call.via, call.address)
 
     def heard(self, call: Call, ear: Ear) -> Answer:
         """The kernel looks at the question as at any packet: its source must be plausible."""
@@ -95,14 +94,21 @@ class Claims:
         there = self._world.observed(ear.place)
         if call.address is None or call.address.version != call.via.version:
             return Found(ear)
-        if there.filters_arp and call.via.version == 4:
-            text = f"{there.place} filters ARP, which is not modelled"
-            return Nobody("unmodelled", text, there.place, "arp")
+        if call.via.version == 4 and (filtering := self._filtering_arp(call, ear)):
+            text = f"{filtering} filters ARP, which is not modelled"
+            return Nobody("unmodelled", text, filtering, "arp")
         refused = refusal(there, Packet(call.address, call.via, "arp"), ear.link)
         if refused is None:
             return Found(ear)
         text = f"ARP for {call.via}: {refused.text}"
         return Nobody(refused.kind, text, there.place, refused.key)
+
+    def _filtering_arp(self, call: Call, ear: Ear) -> Place | None:
+        """The first place on the way that has rules of the family arp."""
+        bridges = (each.place for each in ear.crossings)
+        shown = (e for e in bridges if self._world.observed(e).sysctl(CALL_ARPTABLES) == "1")
+        places = (call.caller, *shown, ear.place)
+        return next((each for each in places if self._world.observed(each).filters_arp), None)
 
 
 class Neighbours:
@@ -137,7 +143,7 @@ class Neighbours:
         return self._answering(call, segment, None)
 
     def _answering(self, call: Call, segment: Segment, box: Box | None) -> Answer:
-        found = self._claims.of(segment, call.via)
+        found = self._claims.of(segment, call)
         best = max((s for s, each in found if each.refusal is None), default=0)
         sound = [e for s, e in found if s == best and e.refusal is None] if best else []
         if sound:
@@ -153,6 +159,8 @@ class Neighbours:
             fork = Fork(call.caller, f"several machines answer for {call.via}: {', '.join(places)}")
             place = known[0].place if known else places[self._journey.pick(fork, len(places))]
             chosen = next(each for each in ears if each.place == place)
+        if (call.caller, call.link, call.via) in self._journey.met:
+            return Found(chosen)
         return self._claims.heard(call, chosen)
 
     def _is_known(self, box: Box, call: Call, ear: Ear) -> bool:
@@ -172,7 +180,7 @@ class Neighbours:
                 continue
             ear = next((e for e in segment.ears if each.mac and self._mac(e) == each.mac), None)
             if ear is not None and ear.refusal is None:
-                return Found(ear)
+                return Found(ear, is_fixed=True)
             text = (
                 f"{box.place}: {call.via} is fixed at {each.mac} on {call.link}, which nobody has"
             )
@@ -225,51 +233,3 @@ class Neighbours:
             return Nobody("unmodelled", text, call.caller, str(call.via))
         text = text or f"{call.caller}: nobody on {call.link} answers for {call.via}"
         return Nobody("neighbour", text, call.caller)
-
-
-IGNORES_ALL = 8
-"""arp_ignore: no answer for any local address."""
-
-
-def _answers_arp(box: Box, link: str, via: Address) -> int:
-    ignores = _greatest(box, "arp_ignore", link)
-    if box.holds(via, link):
-        return OWN if ignores < IGNORES_ALL else 0
-    if box.is_local(via):
-        return FOR_ANOTHER if ignores == 0 else 0
-    return _proxies_arp(box, link, via)
-
-
-def _answers_ndp(box: Box, link: str, via: Address) -> int:
-    if disabled_key(box, 6, link):
-        return 0
-    return OWN if box.holds(via, link) else _proxies_ndp(box, link, via)
-
-
-def _proxies_arp(box: Box, link: str, via: Address) -> int:
-    if forwarding_key(box, 4, link) is not None:
-        return 0
-    way = box.route_link(via)
-    if not way:
-        return 0
-    if way == link:
-        return FOR_ANOTHER if _greatest(box, "proxy_arp_pvlan", link) else 0
-    entry = any(
-        each.proxy and (each.address, each.link) == (via, link) for each in box.here.neighbours
-    )
-    return FOR_ANOTHER if entry or _greatest(box, "proxy_arp", link) else 0
-
-
-def _proxies_ndp(box: Box, link: str, via: Address) -> int:
-    if forwarding_key(box, 6, link) is not None:
-        return 0
-    on = any(box.sysctl(f"net.ipv6.conf.{each}.proxy_ndp") == "1" for each in ("all", link))
-    entry = any(
-        each.proxy and (each.address, each.link) == (via, link) for each in box.here.neighbours
-    )
-    return FOR_ANOTHER if on and entry else 0
-
-
-def _greatest(box: Box, key: str, link: str) -> int:
-    """The value of all and of the link itself, whichever is greater, as the kernel takes it."""
-    return max(box.number(f"net.ipv4.conf.{each}.{key}") for each in ("all", link))

@@ -63,6 +63,8 @@ class Connection:
 class Packet:
     """An IP packet. ``protocol`` is tcp, udp, icmp (IPv4) or icmp6 (IPv6).
 
+    Or a question of ARP and its answer: ``protocol`` is arp then, and ``icmp_type`` the operation.
+
     ``state`` is conntrack's: new, established, related, invalid, untracked; ``reply`` tells whether
     it travels in the connection's reply direction. For ICMP echo ``sport`` is the id and ``dport``
     is 0. ``flags`` are the TCP flags set (SYN, or SYN and ACK for the answer).
@@ -96,6 +98,10 @@ class Packet:
     @property
     def family(self) -> int:
         return self.source.version
+
+    @property
+    def is_arp(self) -> bool:
+        return self.protocol == "arp"
 
     @property
     def tuple(self) -> Tuple:

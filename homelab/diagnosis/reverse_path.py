@@ -27,6 +27,15 @@ class Refusal(NamedTuple):
     text: str
 
 
+def of_no_wire(packet: Packet, iif: str) -> Refusal | None:
+    """Addresses of IPv6 that no wire may bring: ip6_rcv_core asks before any rule does."""
+    if packet.family == 4 or iif == LOOPBACK:
+        return None
+    odd = [each for each in (packet.source, packet.destination) if each.is_loopback]
+    odd += [packet.source] if packet.source.is_multicast else []
+    return Refusal("route", None, f"{odd[0]} comes in by {iif}: a martian address") if odd else None
+
+
 def martian(box: Box, packet: Packet, iif: str) -> Refusal | None:
     """Addresses that no wire may bring, seen before any route; None when there are none."""
     if packet.family == 6 or iif == LOOPBACK:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from homelab.diagnosis import vlan_filter
 from homelab.diagnosis.box import Box
 from homelab.diagnosis.vlan_filter import Inside, Tags
-from homelab.diagnosis.world import World
+from homelab.diagnosis.world import World, mode_of
 from homelab.model.kernel import Link
 from homelab.model.place import Place
 
@@ -166,7 +166,7 @@ class Ether:
         if link.kind == "bridge":
             yield from self._flood(box, link, None, frame)
         elif link.kind in ("bond", "team"):
-            slaves = (each for each in box.here.links if each.master == link.index)
+            slaves = box.slaves(link)
             yield from (frame.at(frame.place, each.name, inward=False) for each in slaves)
         elif link.kind in ("vlan", "macvlan", "macvtap", "ipvlan"):
             yield from self._down(link, frame)
@@ -187,10 +187,8 @@ class Ether:
     def _down(self, link: Link, frame: _Frame) -> Iterator[_Found]:
         """From a VLAN or macvlan link to what it stands on; a macvlan never hears its parent."""
         found = self._world.parent(frame.place, link)
-        if found is None or link.kind == "ipvlan":
-            why = (
-                "is not modelled" if link.kind == "ipvlan" else "lies in a place that was not read"
-            )
+        if found is None or mode_of(link) is None:
+            why = "lies in a place that was not read" if found is None else "is not modelled so"
             yield f"{frame.place}: what {link.kind} {link.name} stands on {why}"
             return
         place, parent = found
@@ -199,10 +197,10 @@ class Ether:
             yield replace(below, tags=(*frame.tags, vlan_filter.tag_of(link)))
             return
         yield below
-        if link.options.get("mode") == "bridge":
+        if mode_of(link) == "bridge":
             for where, other in self._world.children(place, parent):
                 here = (where, other.index) == (frame.place, link.index)
-                if not here and other.options.get("mode") == "bridge":
+                if not here and other.kind != "vlan" and mode_of(other) == "bridge":
                     yield frame.at(where, other.name, inward=True)
 
     def _in(self, box: Box, link: Link, frame: _Frame) -> Iterator[_Found]:
@@ -222,12 +220,14 @@ class Ether:
             if each.kind == "vlan":
                 if frame.tags[-1:] == (vlan_filter.tag_of(each),):
                     yield replace(frame.at(place, each.name, inward=True), tags=frame.tags[:-1])
-            elif each.kind == "ipvlan":
-                yield f"{place}: ipvlan {each.name} is not modelled"
+            elif mode_of(each) is None:
+                yield f"{place}: {each.kind} {each.name} is not modelled in its mode"
             else:
-                taken = taken or each.options.get("mode") == "passthru"
+                taken = taken or mode_of(each) == "passthru"
                 yield frame.at(place, each.name, inward=True)
-        if not frame.tags and not taken:
+        if taken:
+            yield f"{frame.place}: a macvlan in mode passthru takes what comes to {link.name}"
+        elif not frame.tags:
             yield Ear(
                 frame.place, link.name, frame.port, frame.crossings, frame.refusal, frame.is_far
             )
@@ -254,8 +254,8 @@ class Ether:
         if come_by is not None:
             up = self._leaving(bridge, bridge, come_by, inside, frame)
             yield from self._up(bridge, replace(up, link=bridge.name, port=come_by.name))
-        for each in box.here.links:
-            if each.master == bridge.index and _may_turn(come_by, each):
+        for each in box.slaves(bridge):
+            if _may_turn(come_by, each):
                 out = self._leaving(bridge, each, come_by, inside, frame)
                 yield out.at(frame.place, each.name, inward=False)
 

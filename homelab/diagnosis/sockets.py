@@ -5,6 +5,7 @@ from dataclasses import replace
 from homelab.diagnosis.box import Box
 from homelab.diagnosis.journey import Arrived, Ended, Journey
 from homelab.diagnosis.packet import ECHO_REPLY, Packet
+from homelab.diagnosis.routing import LOOPBACK, Question
 from homelab.model.kernel import Listener
 
 IGNORE_ALL = {4: "net.ipv4.icmp_echo_ignore_all", 6: "net.ipv6.icmp.echo_ignore_all"}
@@ -21,7 +22,8 @@ def reply_to(box: Box, arrived: Arrived, journey: Journey) -> Packet | Ended:
     if "sockets" in box.here.unread:
         text = f"{box.place}: its sockets were not read: {box.here.unread['sockets']}"
         return journey.ended(box.place, "socket", "unmodelled", text, packet, key="sockets")
-    if not any(_takes(each, packet, arrived.link) for each in box.here.listeners):
+    link = _as_if_by(box, packet, arrived.link)
+    if not any(_takes(each, packet, link) for each in box.here.listeners):
         text = f"nothing listens on {packet.dport}/{packet.protocol} in {box.place} at {packet.destination}"
         refusal = "tcp-reset" if packet.protocol == "tcp" else "port-unreachable"
         return journey.ended(
@@ -54,6 +56,15 @@ def _echo(box: Box, packet: Packet, journey: Journey) -> Packet | Ended:
         text = f"{box.place} answers no echo request: {key} is 1"
         return journey.ended(box.place, "socket", "sysctl", text, packet, key=key)
     return replace(turned(packet), icmp_type=ECHO_REPLY[packet.family], icmp_code=0)
+
+
+def _as_if_by(box: Box, packet: Packet, link: str | None) -> str | None:
+    """The link that counts for a bound socket: of a packet from here that of its destination's address."""
+    # inet_iif in include/net/route.h with orig_oif in ip_route_output_key_hash_rcu; ip6_rcv_core
+    if link != LOOPBACK:
+        return link
+    hop = box.tables.lookup(Question(packet.destination)).hop
+    return hop.link if hop is not None else link
 
 
 def _takes(listener: Listener, packet: Packet, link: str | None) -> bool:

@@ -7,12 +7,12 @@ POSTROUTING, neighbour (net/ipv4/ip_input.c, route.c, ip_forward.c, ip_output.c;
 from dataclasses import replace
 
 from homelab.diagnosis.box import Box
-from homelab.diagnosis.dead_end import dead_end, unread
+from homelab.diagnosis.dead_end import dead_end, in_a_vrf, unread
 from homelab.diagnosis.forwarding import disabled_key, forwarding_key
 from homelab.diagnosis.journey import Arrived, End, Ended, Fork, Journey
 from homelab.diagnosis.netfilter import Context
 from homelab.diagnosis.packet import Packet
-from homelab.diagnosis.reverse_path import Refusal, martian, refusal
+from homelab.diagnosis.reverse_path import Refusal, martian, of_no_wire, refusal
 from homelab.diagnosis.routing import LOOPBACK, Answer, Question, route_line
 from homelab.diagnosis.vantage import Client
 from homelab.diagnosis.wire import Passed, Wire, calls_iptables
@@ -65,10 +65,17 @@ class Walk:
             place = self._journey.turning_point()
             text = f"{place} sends the packet to {packet.destination} back: it goes round until its TTL ends"
             return self._journey.ended(place, "route", "route", text, packet, answer="icmp-ttl")
-        failed = unread(box, packet, self._journey) or self._kept_off(box, packet, iif)
+        failed = (
+            unread(box, packet, self._journey)
+            or in_a_vrf(box, packet, iif, self._journey)
+            or self._kept_off(box, packet, iif)
+        )
         if failed is not None:
             return failed
         packet, ended = self._wire.ingress(box, packet, iif)
+        odd = of_no_wire(packet, iif) if ended is None else None
+        if odd is not None:
+            return self._refused(box, packet, iif, odd)
         return ended or self._come_up(box, packet, iif, port)
 
     def _kept_off(self, box: Box, packet: Packet, iif: str) -> Ended | None:

@@ -7,13 +7,15 @@ nftables' families bridge and netdev (nft(8)).
 from dataclasses import dataclass, replace
 
 from homelab.diagnosis.box import Box
+from homelab.diagnosis.bridge_hooks import bridge_hooks
+from homelab.diagnosis.bridge_ports import lost_frame
 from homelab.diagnosis.discovery import Discovery
 from homelab.diagnosis.journey import Arrived, Ended, Journey
 from homelab.diagnosis.mtu import entering, leaving_by_port
 from homelab.diagnosis.neighbours import Found, Neighbours, Nobody, Outside
 from homelab.diagnosis.netfilter import Context
 from homelab.diagnosis.packet import Packet
-from homelab.diagnosis.segment import Crossing
+from homelab.diagnosis.segment import Crossing, Ear
 from homelab.diagnosis.vantage import Client
 from homelab.diagnosis.world import World
 from homelab.model.place import Address
@@ -47,15 +49,27 @@ class Wire:
         found = self._neighbours.find(box, oif, via, packet)
         if isinstance(found, Nobody):
             return self._stuck(found, packet, iif, oif)
-        if isinstance(found, Found) and packet.family == 6:
-            refused = self._discovery.refused(box, oif, via, found.ear)
+        if isinstance(found, Found) and not found.is_fixed:
+            refused = self._introduced(box, oif, via, found.ear)
             if refused is not None:
-                cause = replace(refused.cause, direction=self._journey.direction)
-                return replace(refused, cause=cause)
+                return refused
         link = box.by_name.get(oif)
         packet = replace(packet, mac_source=link.mac if link else None)
         packet, ended = self._journey.hook(box, "egress", packet, Context(box, oif=oif), "netdev")
         return ended or self._carried(found, packet, oif, box)
+
+    def _introduced(self, box: Box, oif: str, via: Address, ear: Ear) -> Ended | None:
+        """The end of the question for a neighbour that is not known yet; who answers knows who asked."""
+        if (box.place, oif, via) in self._journey.met:
+            return None
+        refused = self._discovery.refused(box, oif, via, ear)
+        if refused is not None:
+            cause = replace(refused.cause, direction=self._journey.direction)
+            return replace(refused, cause=cause)
+        own = box.near_address(oif, via)
+        if own is not None and not box.knows(oif, via, self._mac(ear)):
+            self._journey.met.add((ear.place, ear.link, own))
+        return None
 
     def from_client(self, client: Client, packet: Packet) -> Passed | Arrived | Ended:
         """What an imagined machine sends to another one on its own wire."""
@@ -80,8 +94,9 @@ class Wire:
         self, found: Found | Outside, packet: Packet, oif: str, box: Box | None
     ) -> Passed | Arrived | Ended:
         crossings = found.ear.crossings if isinstance(found, Found) else found.crossings
+        mac = self._mac(found.ear) if isinstance(found, Found) else None
         for each in crossings:
-            packet, ended = self._over_a_bridge(each, packet)
+            packet, ended = self._over_a_bridge(each, packet, mac)
             if ended is not None:
                 return ended
         if isinstance(found, Outside):
@@ -94,30 +109,37 @@ class Wire:
         packet = packet.arriving(same_namespace=same)
         return Passed(there, packet, found.ear.link, found.ear.port)
 
-    def _over_a_bridge(self, crossing: Crossing, packet: Packet) -> tuple[Packet, Ended | None]:
+    def _mac(self, ear: Ear) -> str | None:
+        link = self._world.observed(ear.place).by_name.get(ear.link)
+        return link.mac if link else None
+
+    def _over_a_bridge(
+        self, crossing: Crossing, packet: Packet, mac: str | None
+    ) -> tuple[Packet, Ended | None]:
         """A frame meets nftables' family bridge, and with br_netfilter the IP hooks as well."""
         box = self._world.observed(crossing.place)
         physin, physout = crossing.physin, crossing.physout
         self._measure(box, crossing, packet)
-        entering, leaving = Context(box, iif=physin), Context(box, oif=physout)
-        if physin is None:
-            hooks = [("output", leaving), ("postrouting", leaving)]
-        elif physout is None:
-            hooks = [("prerouting", entering), ("input", entering)]
-        else:
-            between = Context(box, iif=physin, oif=physout)
-            hooks = [("prerouting", entering), ("forward", between), ("postrouting", leaving)]
         if physin is not None:
             packet, ended = self.ingress(box, packet, physin)
             if ended is not None:
                 return packet, ended
-        for hook, context in hooks:
+        kept = lost_frame(box, crossing, mac, packet.mac_source)
+        if kept is not None:
+            return packet, self._journey.ended(
+                box.place, "bridge", kept.kind, kept.text, packet, key=kept.key, iif=physin
+            )
+        for hook, context in bridge_hooks(box, crossing):
             packet, ended = self._journey.hook(box, hook, packet, context, "bridge")
             if ended is not None:
                 return packet, ended
-        if physin is None or physout is None or not shows_to_ip(box, crossing, packet.family):
+        if physout is None:
             return packet, None
-        return self._shown_to_ip(box, crossing, packet)
+        if physin is not None and shows_to_ip(box, crossing, packet.family):
+            packet, ended = self._shown_to_ip(box, crossing, packet)
+            if ended is not None:
+                return packet, ended
+        return self._journey.hook(box, "egress", packet, Context(box, oif=physout), "netdev")
 
     def _measure(self, box: Box, crossing: Crossing, packet: Packet) -> None:
         """How long a frame may be to come in by one port and leave by the other."""
@@ -134,6 +156,7 @@ class Wire:
     ) -> tuple[Packet, Ended | None]:
         bridge, physin, physout = crossing.bridge, crossing.physin, crossing.physout
         packet = packet.arriving(same_namespace=False)
+        meant_for = packet.destination
         for hook, context in (
             ("prerouting", Context(box, bridge, None, physin, None, bridged=True)),
             ("forward", Context(box, bridge, bridge, physin, physout, bridged=True)),
@@ -142,6 +165,12 @@ class Wire:
             packet, ended = self._journey.hook(box, hook, packet, context)
             if ended is not None:
                 return packet, ended
+            if packet.destination != meant_for:
+                # br_nf_pre_routing_finish routes it, and may send it to another neighbour.
+                text = f"{box.place}: a bridged frame is translated to {packet.destination}"
+                return packet, self._journey.ended(
+                    box.place, f"bridged {hook}", "unmodelled", text, packet, key="bridge-nf-call"
+                )
         return packet, None
 
     def ingress(self, box: Box, packet: Packet, link: str) -> tuple[Packet, Ended | None]:
@@ -157,7 +186,9 @@ class Wire:
 
 def shows_to_ip(box: Box, crossing: Crossing, family: int) -> bool:
     """Whether br_netfilter is on for this bridge; frames with a VLAN tag it leaves alone by default."""
-    return not crossing.tagged and calls_iptables(box, crossing.bridge, family)
+    if crossing.tagged and box.sysctl("net.bridge.bridge-nf-filter-vlan-tagged") != "1":
+        return False
+    return calls_iptables(box, crossing.bridge, family)
 
 
 def calls_iptables(box: Box, bridge: str, family: int) -> bool:

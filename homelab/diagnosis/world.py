@@ -15,6 +15,9 @@ INNER = ("bridge", "dummy", "ifb", "vrf", "bond", "team", *UPPER)
 """Kinds of links that are no wire of their own to the world outside."""
 
 
+_MODES = ("bridge", "private", "vepa")
+
+
 class World:
     """The snapshot as the tracer asks it."""
 
@@ -127,3 +130,16 @@ class World:
             for link in box.here.links
             if self.is_outer(box.place, link)
         )
+
+
+def mode_of(link: Link) -> str | None:
+    """How a macvlan or ipvlan link meets those beside it; None where that is not modelled.
+
+    ipvlan.rst: in mode l2 frames are told apart by IP address, in l3 and l3s the parent's place routes.
+    Without its flags (iproute2 before 5.1) an l2 link may be as well private or vepa.
+    """
+    mode = link.options.get("mode", "")
+    if link.kind == "ipvlan":
+        flags = link.options.get("flags")
+        return flags if mode == "l2" and flags in _MODES else None
+    return mode if link.kind == "vlan" or mode in (*_MODES, "passthru") else None

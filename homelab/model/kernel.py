@@ -27,6 +27,10 @@ class BridgePort:
     isolated: bool = False
     learning: bool = True
     flood: bool = True
+    bcast_flood: bool = True
+    mcast_flood: bool = True
+    neigh_suppress: bool = False
+    locked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +166,19 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class FdbEntry:
-    """One row of ``bridge fdb``."""
+    """One row of ``bridge fdb``; ``master`` is the bridge whose entry it is, None for a link's own filter.
+
+    ``permanent``: an address of the bridge itself; ``static``: it was set; ``sticky``: it stays at its
+    port though frames from that address come by another.
+    """
 
     link: str
     mac: str
     vlan: int | None = None
     permanent: bool = False
+    static: bool = False
+    sticky: bool = False
+    master: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

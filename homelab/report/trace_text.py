@@ -58,5 +58,6 @@ def _large(large: Large | None, paint: Paint) -> Iterator[str]:
 
 def _hops(hops: tuple[Hop, ...]) -> Iterator[str]:
     width = max((len(each.at) for each in hops), default=0)
+    stages = max((11, *(len(each.stage) for each in hops)))
     for each in hops:
-        yield f"  {plain(each.at):{width}}  {each.stage:11}  {plain(each.text)}"
+        yield f"  {plain(each.at):{width}}  {each.stage:{stages}}  {plain(each.text)}"

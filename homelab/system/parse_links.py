@@ -93,6 +93,10 @@ def _port(info: Row) -> BridgePort | None:
         isolated=flag(row, "isolated"),
         learning=row.get("learning") is not False,
         flood=row.get("flood") is not False,
+        bcast_flood=row.get("bcast_flood") is not False,
+        mcast_flood=row.get("mcast_flood") is not False,
+        neigh_suppress=flag(row, "neigh_suppress"),
+        locked=flag(row, "locked"),
     )
 
 
@@ -157,6 +161,9 @@ def parse_fdb(printed: str) -> tuple[FdbEntry, ...]:
             mac=text(row, "mac").lower(),
             vlan=number(row, "vlan"),
             permanent=text(row, "state") == "permanent",
+            static=text(row, "state") == "static",
+            sticky="sticky" in words(row, "flags"),
+            master=text(row, "master") or None,
         )
         for row in rows(printed)
     )

@@ -447,7 +447,7 @@ def test_br_netfilter_shows_frames_to_iptables(by: str) -> None:
     else:
         made.set_link(WEB, "br-app", options={"nf_call_iptables": "1"})
     found = cause(made.trace("container:web/two", "10.90.1.10"))
-    assert (found.at, found.stage, found.chain) == (WEB, "forward", "FORWARD")
+    assert (found.at, found.stage, found.chain) == (WEB, "bridged forward", "FORWARD")
     assert made.trace("container:web/two", "fd90::10").ok
 
 

@@ -75,13 +75,25 @@ def test_a_port_of_a_bridge_tells_its_master_and_its_flags() -> None:
             "hairpin": True,
             "isolated": False,
             "flood": False,
+            "bcast_flood": False,
+            "mcast_flood": False,
+            "neigh_suppress": True,
+            "locked": True,
         },
     }
 
     links, _ = parse_links(json.dumps([bridge, ETH0 | {"master": "br0", "linkinfo": info}]))
 
     assert links[1].master == 9
-    assert links[1].port == BridgePort("blocking", hairpin=True, flood=False)
+    assert links[1].port == BridgePort(
+        "blocking",
+        hairpin=True,
+        flood=False,
+        bcast_flood=False,
+        mcast_flood=False,
+        neigh_suppress=True,
+        locked=True,
+    )
     assert links[1].options == {"slave_kind": "bridge"}
 
 
@@ -176,14 +188,23 @@ def test_entries_of_the_forwarding_table() -> None:
                 "ifname": "v1",
                 "vlan": 1,
                 "flags": [],
+                "master": "br0",
                 "state": "permanent",
+            },
+            {
+                "mac": "aa:00:00:00:00:03",
+                "ifname": "v2",
+                "flags": ["sticky"],
+                "master": "br0",
+                "state": "static",
             },
             {"mac": "aa:00:00:00:00:02", "ifname": "v1", "flags": ["self"], "state": ""},
         ]
     )
 
     assert parse_fdb(printed) == (
-        FdbEntry("v1", "aa:00:00:00:00:01", 1, permanent=True),
+        FdbEntry("v1", "aa:00:00:00:00:01", 1, permanent=True, master="br0"),
+        FdbEntry("v2", "aa:00:00:00:00:03", static=True, sticky=True, master="br0"),
         FdbEntry("v1", "aa:00:00:00:00:02"),
     )
 

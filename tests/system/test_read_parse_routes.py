@@ -72,7 +72,8 @@ def test_source_metric_and_mtu() -> None:
     found = route(VIA | {"prefsrc": "10.1.0.2", "metric": 100, "metrics": [{"mtu": 1400}]}, 4)
 
     assert (found.source, found.metric, found.mtu) == (ip_address("10.1.0.2"), 100, 1400)
-    assert route(VIA | {"metrics": [{"advmss": 1000}]}, 4).mtu is None
+    short = route(VIA | {"metrics": [{"advmss": 1000}]}, 4)
+    assert (short.mtu, short.advmss) == (None, 1000)
 
 
 def test_kinds_and_scopes_that_nobody_has_named_yet_stay_as_they_are() -> None:

@@ -55,6 +55,9 @@ class Firewall:
 
     def _pass(self, stage: Stage, hook: str, context: Context, packet: Packet) -> Iterable[Ending]:
         """How the packet leaves one stage of a hook."""
+        if packet.is_arp and stage.kind != "filter":
+            # nf_ct_bridge_pre in net/bridge/netfilter/nf_conntrack_bridge.c follows IP only.
+            return [Ending("accept", packet)]
         if stage.kind == "track":
             loose = self.namespace.sysctls.get("net.netfilter.nf_conntrack_tcp_loose", "1") != "0"
             return [Ending("accept", conntrack.track(packet, context.connections, loose=loose))]
@@ -64,7 +67,7 @@ class Firewall:
             return self._translate(stage, hook, context, packet)
         table, chain = stage.chains[0]
         device = context.oif if hook == "egress" else context.iif
-        if chain.hook and chain.hook.devices and device not in chain.hook.devices:
+        if chain.hook and not chain.hook.hangs_on(device):
             return [Ending("accept", packet)]
         return Walk(table.chains, context).base(chain, packet)
 

@@ -10,7 +10,10 @@ from homelab.diagnosis.netfilter.nft_fields import Links
 from homelab.diagnosis.netfilter.nft_kinds import Json
 from homelab.diagnosis.netfilter.nft_statements import steps, too_deep
 from homelab.diagnosis.netfilter.nft_text import Key, Lines, rendered, rule_lines
-from homelab.diagnosis.netfilter.rules import Chain, Hook, Opaque, Rule, Table, Verdict
+from homelab.diagnosis.netfilter.questions import undetermined
+from homelab.diagnosis.netfilter.rules import Chain, Hook, Match, Opaque, Rule, Table, Verdict
+
+_ON_DEVICES = frozenset({"ingress", "egress"})
 
 Owned = Collection[tuple[str, str]]
 """Family and name of the tables that ``iptables-nft-save`` has shown already."""
@@ -91,7 +94,7 @@ def _table(key: tuple[str, str], draft: _Draft, lines: Mapping[Key, Lines], link
         rules = tuple(
             _rule(key, name, index, each, texts, scope) for index, each in enumerate(given)
         )
-        chains[name] = _chain(key, name, draft.chains.get(name, {}), rules)
+        chains[name] = _chain(key, name, draft.chains.get(name, {}), rules, texts.devices)
     return Table("nft", *key, chains)
 
 
@@ -110,10 +113,18 @@ def _rule(
     )
 
 
-def _chain(key: tuple[str, str], name: str, given: Json, rules: tuple[Rule, ...]) -> Chain:
-    hook = _hook(given)
+def _chain(
+    key: tuple[str, str],
+    name: str,
+    given: Json,
+    rules: tuple[Rule, ...],
+    devices: tuple[str, ...],
+) -> Chain:
+    hook = _hook(given, devices)
     if hook is None:
         return Chain(name, rules)
+    if hook.name in _ON_DEVICES and not hook.devices:
+        rules = (_somewhere(key, name), *rules)
     word = str(given.get("policy", "accept"))
     step = Verdict(word) if word in {"accept", "drop"} else Opaque(f"policy {word[:40]}")
     policy = Rule(
@@ -122,14 +133,22 @@ def _chain(key: tuple[str, str], name: str, given: Json, rules: tuple[Rule, ...]
     return Chain(name, rules, hook, policy)
 
 
-def _hook(given: Json) -> Hook | None:
+def _somewhere(key: tuple[str, str], name: str) -> Rule:
+    """Stands for the devices of a chain that are not known: the packet may pass it by."""
+    steps = (Match(undetermined), Verdict("accept"))
+    text = f"type filter hook: the devices of chain {name[:40]} are not known"
+    return Rule("nft", *key, name, -1, text, lambda: steps)
+
+
+def _hook(given: Json, listed: tuple[str, ...]) -> Hook | None:
     name = given.get("hook")
     if not isinstance(name, str):
         return None
     priority = given.get("prio", 0)
     if isinstance(priority, str):
         priority = _PRIORITIES.get(priority, 0)
-    device = given.get("dev", given.get("devices", []))
+    # nft(8) before 1.0.8 leaves the devices out of its JSON.
+    device = given.get("dev", given.get("devices", list(listed)))
     devices = device if isinstance(device, list) else [device]
     return Hook(
         name,

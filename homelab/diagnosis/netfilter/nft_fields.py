@@ -60,7 +60,14 @@ def _in(protocol: str, get: Callable[[Packet], int | None]) -> Get:
 
 
 def _of(version: int, get: Callable[[Packet], int | None]) -> Get:
-    return lambda packet, _: get(packet) if packet.family == version else MISSING
+    def read(packet: Packet, _context: Context) -> Value | Missing | None:
+        return get(packet) if packet.family == version and not packet.is_arp else MISSING
+
+    return read
+
+
+def _arp(get: Callable[[Packet], int | None]) -> Get:
+    return lambda packet, _: get(packet) if packet.is_arp else MISSING
 
 
 def _plain(get: Callable[[Packet], int | None]) -> Get:
@@ -94,6 +101,8 @@ def _header(version: int) -> dict[str, Field]:
 
 def _transport(packet: Packet, _context: Context) -> int | Missing | None:
     """The first two bytes of any transport header: a port, or the type and code of ICMP."""
+    if packet.is_arp:
+        return MISSING
     if packet.icmp_type is not None:
         return packet.icmp_type << 8 | (packet.icmp_code or 0)
     return packet.sport
@@ -101,6 +110,8 @@ def _transport(packet: Packet, _context: Context) -> int | Missing | None:
 
 def _transport_second(packet: Packet, _context: Context) -> int | Missing | None:
     """A port, or the checksum of ICMP: any number, and so none that a rule names."""
+    if packet.is_arp:
+        return MISSING
     return _NO_PORT if packet.icmp_type is not None else packet.dport
 
 
@@ -127,11 +138,21 @@ def _nothing(_packet: Packet, _context: Context) -> Missing:
 
 
 def _ethertype(packet: Packet, _context: Context) -> int:
+    if packet.is_arp:
+        return 0x0806
     return 0x0800 if packet.family == 4 else 0x86DD
 
 
-def _mac(packet: Packet, _context: Context) -> int | None:
+def _l4proto(packet: Packet, _context: Context) -> int | Missing | None:
+    return MISSING if packet.is_arp else protocol_of(packet)
+
+
+def _mac_number(packet: Packet) -> int | None:
     return None if packet.mac_source is None else kinds.name_value(packet.mac_source.lower())
+
+
+def _mac(packet: Packet, _context: Context) -> int | None:
+    return _mac_number(packet)
 
 
 _ABSENT = Field(_nothing, (kinds.NUMBER,))
@@ -151,9 +172,19 @@ PAYLOADS: Mapping[str, Mapping[str, Field]] = {
         "saddr": Field(_mac, (kinds.NAME,)),
         "type": Field(_ethertype, (kinds.ETHERTYPE,)),
     },
+    "arp": {
+        "operation": Field(_arp(lambda packet: packet.icmp_type), (kinds.ARP_OPERATION,)),
+        "saddr ip": Field(_arp(lambda packet: int(packet.source)), (kinds.ADDRESS4,)),
+        "daddr ip": Field(_arp(lambda packet: int(packet.destination)), (kinds.ADDRESS4,)),
+        "saddr ether": Field(_arp(_mac_number), (kinds.NAME,)),
+        "htype": Field(_arp(lambda _: 1), (kinds.NUMBER,)),
+        "ptype": Field(_arp(lambda _: 0x0800), (kinds.ETHERTYPE,)),
+        "hlen": Field(_arp(lambda _: 6), (kinds.NUMBER,)),
+        "plen": Field(_arp(lambda _: 4), (kinds.NUMBER,)),
+    },
 }
 _OTHER_PROTOCOLS = frozenset(
-    {"sctp", "dccp", "udplite", "esp", "ah", "comp", "gre", "igmp", "arp", "vlan"}
+    {"sctp", "dccp", "udplite", "esp", "ah", "comp", "gre", "igmp", "vlan"}
 )
 
 
@@ -206,7 +237,7 @@ def _packet_type(packet: Packet, context: Context) -> int | None:
 
 
 _META: Mapping[str, Field] = {
-    "l4proto": Field(_plain(protocol_of), (kinds.PROTOCOL,)),
+    "l4proto": Field(_l4proto, (kinds.PROTOCOL,)),
     "nfproto": Field(_plain(lambda packet: 2 if packet.family == 4 else 10), (kinds.FAMILY,)),
     "protocol": Field(_ethertype, (kinds.ETHERTYPE,)),
     "mark": Field(_plain(lambda packet: packet.mark), (kinds.NUMBER,)),

@@ -157,6 +157,9 @@ FLAGS = Kind(names=TCP_FLAGS, flags=True)
 SERVICE_CLASS = Kind(names=DSCP)
 ICMP_TYPE = Kind(names=ICMP_TYPES)
 ICMPV6_TYPE = Kind(names=ICMPV6_TYPES)
+ARP_OPERATION = Kind(
+    names={"request": 1, "reply": 2, "rrequest": 3, "rreply": 4, "inrequest": 8, "inreply": 9}
+)
 ICMP_CODE = Kind(
     names={
         "net-unreachable": 0,

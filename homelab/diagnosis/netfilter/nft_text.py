@@ -9,15 +9,20 @@ Key: TypeAlias = tuple[str, str, str]
 """Family, table and chain."""
 
 _HANDLE = re.compile(r" # handle (\d+)$")
+_DEVICES = re.compile(r" devices? (?:= )?\{?([^{}]+?)\}? priority ")
 _LONGEST = 400
 
 
 @dataclass
 class Lines:
-    """The rule lines of one chain, in order, and by handle where the text has handles."""
+    """The rule lines of one chain, in order, and by handle where the text has handles.
+
+    ``devices`` are those on which a base chain hangs, where its header names any.
+    """
 
     in_order: list[str] = field(default_factory=list)
     by_handle: dict[int, str] = field(default_factory=dict)
+    devices: tuple[str, ...] = ()
 
     def find(self, handle: int | None, index: int) -> str | None:
         if handle is not None and handle in self.by_handle:
@@ -44,6 +49,8 @@ def rule_lines(text: str) -> Mapping[Key, Lines]:
             found[chain] = Lines()
         elif depth <= 1:
             chain = None
+        elif chain is not None and depth == 2 and " hook " in bare and _is_header(bare):
+            found[chain].devices = _devices(bare)
         elif chain is not None and depth == 2 and not _is_header(bare):
             found[chain].in_order.append(bare)
             if handle:
@@ -66,6 +73,13 @@ def _is_header(line: str) -> bool:
     return line.startswith(("type ", "policy ", "comment ")) and (
         " hook " in line or line.startswith(("policy ", "comment "))
     )
+
+
+def _devices(header: str) -> tuple[str, ...]:
+    named = _DEVICES.search(header)
+    if named is None:
+        return ()
+    return tuple(each.strip().strip('"') for each in named[1].split(","))
 
 
 def rendered(expressions: object, comment: str) -> str:

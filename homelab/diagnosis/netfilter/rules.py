@@ -118,6 +118,13 @@ class Hook:
     priority: int
     devices: tuple[str, ...] = ()
 
+    def hangs_on(self, device: str | None) -> bool:
+        """Whether the chain sees packets of that device; a name may end in a star."""
+        return not self.devices or any(
+            device == each or (each.endswith("*") and (device or "").startswith(each[:-1]))
+            for each in self.devices
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Chain:
