@@ -47,6 +47,7 @@ class Journey:
 
     ``picks`` says which way to take at a fork; ``forks`` are those that were met, each with the
     number of its ways. ``limits`` are those of a packet's length, of both directions in order.
+    ``odd`` are texts of what is strange on the way, though the packet may pass.
     ``met`` are neighbours that asked: who answers knows them from then on (arp_process, ndisc_recv_ns).
     """
 
@@ -59,6 +60,7 @@ class Journey:
     forks: dict[Fork, int] = field(default_factory=dict)
     limits: list[Limit] = field(default_factory=list)
     met: set[tuple[Place, str, Address]] = field(default_factory=set)
+    odd: dict[str, None] = field(default_factory=dict)
 
     def turn_back(self) -> None:
         """From here on it is the answer that travels."""

@@ -157,6 +157,7 @@ class Neighbours:
         if len(places) > 1:
             known = [each for each in ears if box and self._is_known(box, call, each)]
             fork = Fork(call.caller, f"several machines answer for {call.via}: {', '.join(places)}")
+            self._journey.odd[f"{fork.at}: {fork.what}"] = None
             place = known[0].place if known else places[self._journey.pick(fork, len(places))]
             chosen = next(each for each in ears if each.place == place)
         if (call.caller, call.link, call.via) in self._journey.met:

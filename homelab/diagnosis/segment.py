@@ -13,7 +13,7 @@ from typing import TypeAlias
 from homelab.diagnosis import vlan_filter
 from homelab.diagnosis.box import Box
 from homelab.diagnosis.vlan_filter import Inside, Tags
-from homelab.diagnosis.world import World, mode_of
+from homelab.diagnosis.world import ISOLATED, World, deaf, mode_of
 from homelab.model.kernel import Link
 from homelab.model.place import Place
 
@@ -163,6 +163,10 @@ class Ether:
 
     def _out(self, box: Box, link: Link, frame: _Frame) -> Iterator[_Found]:
         """What becomes of a frame that leaves a link."""
+        for place, each in self._world.children(frame.place, link):
+            if each.kind in ISOLATED:
+                above = frame.at(place, each.name, inward=True)
+                yield above.refused("link", each.name, deaf(each, link))
         if link.kind == "bridge":
             yield from self._flood(box, link, None, frame)
         elif link.kind in ("bond", "team"):
@@ -197,6 +201,9 @@ class Ether:
             yield replace(below, tags=(*frame.tags, vlan_filter.tag_of(link)))
             return
         yield below
+        # Its parent and what stands beside it in another mode do not hear it.
+        above = frame.at(place, parent.name, inward=True)
+        yield above.refused("link", link.name, deaf(link, parent))
         if mode_of(link) == "bridge":
             for where, other in self._world.children(place, parent):
                 here = (where, other.index) == (frame.place, link.index)

@@ -166,12 +166,29 @@ class Wire:
             if ended is not None:
                 return packet, ended
             if packet.destination != meant_for:
-                # br_nf_pre_routing_finish routes it, and may send it to another neighbour.
-                text = f"{box.place}: a bridged frame is translated to {packet.destination}"
-                return packet, self._journey.ended(
-                    box.place, f"bridged {hook}", "unmodelled", text, packet, key="bridge-nf-call"
-                )
+                return packet, self._turned_aside(box, crossing, packet)
         return packet, None
+
+    def _turned_aside(self, box: Box, crossing: Crossing, packet: Packet) -> Ended:
+        """A bridged frame whose destination was translated: it is routed, or sent to another neighbour.
+
+        br_nf_pre_routing_finish in net/bridge/br_netfilter_hooks.c. Only the frame that would have to
+        go back by its own port is followed: it ends there (should_deliver).
+        """
+        bridge, port = crossing.bridge, box.by_name.get(crossing.physin or "")
+        stays = box.route_link(packet.destination, packet.source, packet.mark) == bridge
+        found = self._neighbours.find(box, bridge, packet.destination, packet) if stays else None
+        back = isinstance(found, Found) and found.ear.crossings[0].physout == crossing.physin
+        turns = port is None or port.port is None or port.port.hairpin
+        text = f"{box.place}: a bridged frame is translated to {packet.destination}"
+        if not back or turns:
+            return self._journey.ended(
+                box.place, "bridged prerouting", "unmodelled", text, packet, key="bridge-nf-call"
+            )
+        text += f", and would have to leave by its own port {crossing.physin} of {bridge}"
+        return self._journey.ended(
+            box.place, "bridge", "link", text, packet, key=crossing.physin, iif=crossing.physin
+        )
 
     def ingress(self, box: Box, packet: Packet, link: str) -> tuple[Packet, Ended | None]:
         """What a packet meets on a link before everything else: an XDP program, nft's ingress."""

@@ -15,6 +15,9 @@ INNER = ("bridge", "dummy", "ifb", "vrf", "bond", "team", *UPPER)
 """Kinds of links that are no wire of their own to the world outside."""
 
 
+ISOLATED = ("macvlan", "macvtap", "ipvlan")
+"""Those of them that never hear what their parent sends, nor it them."""
+
 _MODES = ("bridge", "private", "vepa")
 
 
@@ -130,6 +133,12 @@ class World:
             for link in box.here.links
             if self.is_outer(box.place, link)
         )
+
+
+def deaf(link: Link, parent: Link) -> str:
+    """Why a link and its parent, or two links that are not both of mode bridge, do not hear each other."""
+    mode = link.options.get("mode", "")
+    return f"{parent.name} does not hear {link.kind} {link.name} (mode {mode}) that stands on it, nor the other way"
 
 
 def mode_of(link: Link) -> str | None:

@@ -196,6 +196,43 @@ FAULTS: dict[str, Script] = {
         *MARKED,
         ("guest", "sysctl -qw net.ipv4.conf.eth0.src_valid_mark=1"),
     ],
+    "a bridged frame is translated to where it came from": [
+        (
+            "guest",
+            "iptables -t nat -A PREROUTING -i br-app -p tcp --dport 81 -j DNAT --to 10.4.0.10:80",
+        )
+    ],
+    "proxy_arp for one address, and for none": [
+        ("host", "ip route replace 10.4.0.0/24 dev br0"),
+        ("guest", "ip neigh add proxy 10.4.0.10 dev eth0"),
+    ],
+    "proxy_arp for all": [
+        ("host", "ip route replace 10.4.0.0/24 dev br0"),
+        ("guest", "sysctl -qw net.ipv4.conf.all.proxy_arp=1"),
+    ],
+    "proxy_arp of who does not forward": [
+        ("host", "ip route replace 10.4.0.0/24 dev br0"),
+        ("guest", "sysctl -qw net.ipv4.conf.all.proxy_arp=1 net.ipv4.conf.eth0.forwarding=0"),
+    ],
+    "routes by metric, and a better one that leads nowhere": [
+        (
+            "host",
+            "ip route add 10.4.0.0/24 via 10.2.0.1 metric 50; ip route del 10.4.0.0/24 metric 0",
+        ),
+        ("host", "ip route add 10.4.0.0/24 via 10.3.0.2 metric 60"),
+    ],
+    "rules by mark with a mask, and by output link": [
+        ("host", "iptables -t mangle -A PREROUTING -p tcp -j MARK --set-mark 0x17"),
+        (
+            "host",
+            "ip route add prohibit default table 91; ip rule add fwmark 0x7/0xf lookup 91 priority 80",
+        ),
+        (
+            "guest",
+            "ip route add unreachable default table 92; ip rule add oif eth0 lookup 92 priority 81",
+        ),
+        ("app", "ip rule add from 10.4.0.10 to 10.4.0.11 prohibit priority 82"),
+    ],
     "macvlan, bridge": macvlans("bridge"),
     "macvlan, private": macvlans("private"),
     "macvlan, vepa": macvlans("vepa"),
