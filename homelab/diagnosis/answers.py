@@ -1,4 +1,4 @@
-"""Whether a link answers when it is asked for a neighbour's address: ARP, NDP, and their proxies.
+"""How a neighbour is asked for, and whether a link answers: ARP, NDP, and their proxies.
 
 Facts: arp_process, arp_ignore, arp_filter and arp_fwd_proxy in net/ipv4/arp.c, inet_confirm_addr in
 net/ipv4/devinet.c; ndisc_recv_ns in net/ipv6/ndisc.c (only addresses of the link itself, and proxies); of the
@@ -14,6 +14,9 @@ OWN, FOR_ANOTHER = 2, 1
 OF_THE_LINK, OF_ITS_SUBNET, NO_HOST_SCOPE, NONE = 1, 2, 3, 8
 """Values of arp_ignore."""
 
+SAME_SUBNET, BEST_ADDRESS = 1, 2
+"""Values of arp_announce."""
+
 
 def answers_arp(box: Box, link: str, via: Address, asker: Address | None) -> int:
     """How surely this link answers: with an address of its own, for another, or (0) not at all."""
@@ -28,6 +31,17 @@ def answers_ndp(box: Box, link: str, via: Address) -> int:
     if disabled_key(box, 6, link):
         return 0
     return OWN if box.holds(via, link) else _proxies_ndp(box, link, via)
+
+
+def asks_from(box: Box, link: str, via: Address, source: Address) -> Address | None:
+    """The address with which a place asks for a neighbour of a packet from ``source``."""
+    # arp_solicit in net/ipv4/arp.c; ndisc_solicit prefers the source as well.
+    announce = _greatest(box, "arp_announce", link) if via.version == 4 else 0
+    if source not in box.own or announce >= BEST_ADDRESS:
+        return box.near_address(link, via)
+    if announce == SAME_SUBNET and not box.on_subnet_of(link, source, via):
+        return box.near_address(link, via)
+    return source
 
 
 def _is_ignored(box: Box, link: str, via: Address, asker: Address | None) -> bool:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from homelab.diagnosis.answers import answers_arp, answers_ndp
+from homelab.diagnosis.answers import answers_arp, answers_ndp, asks_from
 from homelab.diagnosis.box import Box
 from homelab.diagnosis.journey import Fork, Journey
 from homelab.diagnosis.packet import Packet
@@ -127,8 +127,7 @@ class Neighbours:
         mine = self._to_the_client(box, oif, via, segment, packet)
         if mine is not None:
             return mine
-        own = packet.source if packet.source in box.own else box.near_address(oif, via)
-        call = Call(box.place, oif, via, own)
+        call = Call(box.place, oif, via, asks_from(box, oif, via, packet.source))
         fixed = self._fixed(box, call, segment)
         if fixed is not None:
             return fixed

@@ -120,6 +120,8 @@ class Tables:
         return Answer("none")
 
     def _ask(self, rule: PolicyRule, question: Question) -> Answer | None:
+        if rule.action == "unmodelled":
+            return Answer("unknown", rule=rule)
         if rule.action in FAILING:
             return Answer(rule.action, rule=rule)
         if rule.action != "lookup" or rule.table is None:

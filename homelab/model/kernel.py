@@ -130,7 +130,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class PolicyRule:
-    """One row of ``ip rule``; ``action`` is lookup, blackhole, unreachable, prohibit, goto or nop."""
+    """One row of ``ip rule``; ``action`` is lookup, blackhole, unreachable, prohibit, goto or nop.
+
+    Or ``unmodelled``, for a rule with a selector that has no column here.
+    """
 
     priority: int
     family: int

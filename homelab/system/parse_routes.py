@@ -64,6 +64,16 @@ _PROTOCOLS = {
     "192": "eigrp",
 }
 _IP_PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "sctp": 132}
+# Selectors of ip-rule(8) that the model has no column for; ``*_mask`` are those of ports.
+_UNMODELLED = {
+    "tun_id",
+    "dscp",
+    "dscp_mask",
+    "flowlabel",
+    "flowlabel_mask",
+    "sport_mask",
+    "dport_mask",
+}
 _NO_NEXT_HOP = ("blackhole", "unreachable", "prohibit", "throw")
 
 
@@ -147,6 +157,8 @@ def rule(row: Row, family: int) -> PolicyRule:
 
 def _action(row: Row) -> str:
     """The action's name; l3mdev stands for a lookup in the table of the packet's VRF."""
+    if row.keys() & _UNMODELLED:
+        return "unmodelled"
     if "goto" in row:
         return "goto"
     if flag(row, "nop"):
