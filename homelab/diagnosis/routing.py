@@ -16,6 +16,7 @@ STANDARD = {
     6: ((0, LOCAL), (32766, MAIN)),
 }
 FAILING = ("blackhole", "unreachable", "prohibit")
+ENDING = {**{each: each for each in FAILING}, "unmodelled": "unknown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +121,8 @@ class Tables:
         return Answer("none")
 
     def _ask(self, rule: PolicyRule, question: Question) -> Answer | None:
-        if rule.action == "unmodelled":
-            return Answer("unknown", rule=rule)
-        if rule.action in FAILING:
-            return Answer(rule.action, rule=rule)
+        if rule.action in ENDING:
+            return Answer(ENDING[rule.action], rule=rule)
         if rule.action != "lookup" or rule.table is None:
             return None
         table = self._tables.get((question.destination.version, rule.table))

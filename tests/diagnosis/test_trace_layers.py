@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from homelab.diagnosis.answers import answers_arp, answers_ndp
+from homelab.diagnosis.answers import answers_arp, answers_ndp, asks_from
 from homelab.diagnosis.box import Box
 from homelab.diagnosis.bridge_ports import lost_frame
 from homelab.diagnosis.packet import Packet
@@ -21,6 +21,7 @@ from homelab.model.kernel import (
     Listener,
     Namespace,
     Neighbour,
+    PolicyRule,
     Ruleset,
 )
 from homelab.model.place import Address, Place
@@ -423,3 +424,80 @@ def test_br_netfilter_takes_tagged_frames_when_told() -> None:
         False,
         True,
     ]
+
+
+# Who asks, and what is said of it
+
+
+@pytest.mark.parametrize(
+    ("announce", "via", "asks"),
+    [
+        ("0", "10.4.0.10", "10.3.0.2"),
+        ("1", "10.4.0.10", "10.4.0.1"),
+        ("2", "10.4.0.10", "10.4.0.1"),
+        ("0", "fd04::10", "10.3.0.2"),
+    ],
+)
+def test_arp_announce(announce: str, via: str, asks: str) -> None:
+    box = Box(GUEST, set_(PLACES[GUEST], "net.ipv4.conf.all.arp_announce", announce))
+
+    assert asks_from(box, "br-app", address(via), address("10.3.0.2")) == address(asks)
+
+
+def test_a_forwarded_packet_is_asked_for_with_an_own_address() -> None:
+    box = Box(GUEST, set_(PLACES[GUEST], "net.ipv4.conf.br-app.arp_announce", "1"))
+    strange = address("192.0.2.1")
+
+    assert asks_from(box, "br-app", address(FOUR), strange) == address("10.4.0.1")
+    assert asks_from(box, "br-app", address(FOUR), address("10.4.0.1")) == address("10.4.0.1")
+
+
+def test_a_rule_with_a_selector_that_nobody_knows_may_be_for_any_packet() -> None:
+    odd = PolicyRule(10, 4, "unmodelled", table=99)
+    standard = (PolicyRule(0, 4, table=255), PolicyRule(32766, 4, table=254))
+    here = guest(rules=(odd, *standard))
+
+    assert met(here, "lan") == "unknown guest:g unmodelled ip rule"
+
+
+def test_several_machines_with_one_address_are_noted() -> None:
+    twin = replace(
+        PLACES[WEB],
+        addresses=(*PLACES[WEB].addresses, LinkAddress("eth0", ip_interface("10.4.0.10/24"))),
+        routes=(
+            *PLACES[WEB].routes,
+            replace(route(FOUR + "/32", None, "eth0"), kind="local", table=255),
+        ),
+    )
+    found = trace(lab({WEB: twin}), "lan", FOUR)
+
+    assert found.ok
+    assert found.notes == (
+        f"guest:g: several machines answer for {FOUR}: container:g/web, container:g/app",
+    )
+
+
+def test_a_macvlan_and_its_parent_are_told_apart_in_the_cause() -> None:
+    found = trace(lab(upper("macvlan", mode="bridge")), "container:g/app", "10.4.0.11")
+
+    assert said(found) == "dropped container:g/web link up0"
+    assert found.cause is not None
+    assert "eth0 does not hear macvlan up0 (mode bridge)" in found.cause.text
+
+
+@pytest.mark.parametrize(
+    ("destination", "hairpin", "expected"),
+    [
+        ("10.4.0.11", False, "dropped guest:g link vweb"),
+        ("10.4.0.11", True, "unknown guest:g unmodelled bridge-nf-call"),
+        ("10.3.0.1", False, "unknown guest:g unmodelled bridge-nf-call"),
+    ],
+)
+def test_a_bridged_frame_that_is_turned_back(
+    destination: str, expected: str, *, hairpin: bool
+) -> None:
+    text = f"*nat\n:PREROUTING ACCEPT\n-A PREROUTING -d {FOUR}/32 -j DNAT --to-destination {destination}\nCOMMIT\n"
+    here = linked(PLACES[GUEST], "vweb", port=BridgePort(hairpin=hairpin))
+    here = set_(here, "net.bridge.bridge-nf-call-iptables", "1")
+
+    assert met(replace(here, rulesets=(Ruleset("iptables-nft", text),))) == expected

@@ -182,3 +182,10 @@ def test_neighbours_and_proxies() -> None:
 def test_another_shape_is_refused(row: dict[str, Any]) -> None:
     with pytest.raises(UnparsableError):
         route(row, 4)
+
+
+@pytest.mark.parametrize("selector", ["dscp", "tun_id", "flowlabel"])
+def test_a_rule_with_a_selector_that_the_model_lacks_says_so(selector: str) -> None:
+    assert (
+        rule({"priority": 10, "src": "all", selector: "1", "table": "99"}, 4).action == "unmodelled"
+    )
