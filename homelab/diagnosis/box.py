@@ -6,7 +6,7 @@ from homelab.diagnosis.netfilter import Firewall
 from homelab.diagnosis.netfilter.rules import Table
 from homelab.diagnosis.routing import Answer, Question, Tables
 from homelab.diagnosis.source import select
-from homelab.model.kernel import FdbEntry, Link, LinkAddress, Namespace, NextHop, Route
+from homelab.model.kernel import FdbEntry, Link, LinkAddress, Namespace, Neighbour, NextHop, Route
 from homelab.model.place import Address, Place
 
 
@@ -104,6 +104,19 @@ class Box:
     def known_macs(self) -> frozenset[tuple[str, str]]:
         """Ports, and the addresses that the forwarding table has behind them."""
         return frozenset((each.link, each.mac) for each in self.here.fdb)
+
+    @cached_property
+    def permanent(self) -> dict[tuple[str, Address], Neighbour]:
+        """Neighbours that were set, and are asked for never."""
+        fixed = (each for each in self.here.neighbours if "PERMANENT" in each.states)
+        return {(each.link, each.address): each for each in fixed}
+
+    @cached_property
+    def neighbour_macs(self) -> frozenset[tuple[str, Address, str]]:
+        """Links, addresses of neighbours, and the hardware addresses last seen of them."""
+        return frozenset(
+            (each.link, each.address, each.mac) for each in self.here.neighbours if each.mac
+        )
 
     @cached_property
     def _neighbours(self) -> frozenset[tuple[str, Address, str]]:

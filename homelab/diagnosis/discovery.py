@@ -42,7 +42,7 @@ class Discovery:
 
     def _walked(self, box: Box, oif: str, via: Address, ear: Ear) -> Ended | None:
         own = box.near_address(oif, via)
-        if own is None:
+        if own is None or not (via.version == 6 or ear.crossings):
             return None
         journey = Journey()
         kept = self._kept(box, oif, via, ear)

@@ -165,27 +165,21 @@ class Neighbours:
 
     def _is_known(self, box: Box, call: Call, ear: Ear) -> bool:
         mac = self._mac(ear)
-        return mac is not None and any(
-            each.mac == mac and each.address == call.via and each.link == call.link
-            for each in box.here.neighbours
-        )
+        return mac is not None and (call.link, call.via, mac) in box.neighbour_macs
 
     def _mac(self, ear: Ear) -> str | None:
         return self._world.observed(ear.place).by_name[ear.link].mac
 
     def _fixed(self, box: Box, call: Call, segment: Segment) -> Answer | None:
         """A permanent entry of the neighbour table asks nobody."""
-        for each in box.here.neighbours:
-            if (each.link, each.address) != (call.link, call.via) or "PERMANENT" not in each.states:
-                continue
-            ear = next((e for e in segment.ears if each.mac and self._mac(e) == each.mac), None)
-            if ear is not None and ear.refusal is None:
-                return Found(ear, is_fixed=True)
-            text = (
-                f"{box.place}: {call.via} is fixed at {each.mac} on {call.link}, which nobody has"
-            )
-            return self._nobody(call, segment, [ear] if ear else [], text)
-        return None
+        entry = box.permanent.get((call.link, call.via))
+        if entry is None:
+            return None
+        ear = next((e for e in segment.ears if entry.mac and self._mac(e) == entry.mac), None)
+        if ear is not None and ear.refusal is None:
+            return Found(ear, is_fixed=True)
+        text = f"{box.place}: {call.via} is fixed at {entry.mac} on {call.link}, which nobody has"
+        return self._nobody(call, segment, [ear] if ear else [], text)
 
     def _to_the_client(
         self, box: Box, oif: str, via: Address, segment: Segment, packet: Packet

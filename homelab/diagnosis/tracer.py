@@ -79,7 +79,8 @@ class Tracer:
         """The trace under these picks, and the picks under which another way would be taken."""
         journey = Journey(picks=picks)
         trace = Trip(self._ground, start, target, journey).trace(origin)
-        trace = replace(trace, notes=(*trace.notes, *journey.odd))
+        if journey.odd:
+            trace = replace(trace, notes=(*trace.notes, *journey.odd))
         new = [(fork, ways) for fork, ways in journey.forks.items() if fork not in picks]
         return trace, [{**picks, fork: way} for fork, ways in new for way in range(1, ways)]
 
