@@ -501,3 +501,36 @@ def test_a_bridged_frame_that_is_turned_back(
     here = set_(here, "net.bridge.bridge-nf-call-iptables", "1")
 
     assert met(replace(here, rulesets=(Ruleset("iptables-nft", text),))) == expected
+
+
+def raw(offset: int, length: int, right: int, base: str = "nh") -> str:
+    left = f'{{"payload": {{"base": "{base}", "offset": {offset}, "len": {length}}}}}'
+    kind = '{"match": {"op": "==", "left": {"payload": {"protocol": "icmpv6", "field": "type"}}, "right": "nd-neighbor-advert"}}'
+    return f'{kind}, {{"match": {{"op": "!=", "left": {left}, "right": {right}}}}}'
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (raw(528, 48, int(APP_MAC.replace(":", ""), 16)), "delivered"),
+        (raw(528, 48, 7), "dropped"),
+        (raw(384, 128, int(address(SIX))), "delivered"),
+        (raw(384, 128, int(address("fd04::11"))), "dropped"),
+        (raw(0, 8, 7), "unknown"),
+        (raw(528, 48, 7, "th"), "unknown"),
+    ],
+)
+def test_bridges_filter_advertisements_as_lxd_writes_it(rule: str, expected: str) -> None:
+    found = trace(lab({GUEST: guest(rulesets=nft("bridge", "forward", rule))}), FROM_WEB, SIX)
+
+    assert found.outcome.value == expected
+
+
+def test_an_advertisement_without_an_address_may_be_any() -> None:
+    rule = raw(528, 48, 7)
+    bare = {
+        GUEST: guest(rulesets=nft("bridge", "forward", rule)),
+        APP: linked(PLACES[APP], "eth0", mac=None),
+    }
+
+    assert trace(lab(bare), FROM_WEB, SIX).outcome is Outcome.UNKNOWN

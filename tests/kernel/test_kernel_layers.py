@@ -52,6 +52,21 @@ TO_LOOPBACK = (
 )
 
 
+GUEST_MAC = (
+    "guest",
+    "ip link set eth0 address 02:00:00:00:00:20; ip route replace default via 10.3.0.1; ip -6 route replace default via fd03::1",
+)
+
+
+def advertisements(mac: int, address: int) -> str:
+    """As LXD writes them for security.mac_filtering and ipv6_filtering (nftables templates of its firewall driver)."""
+    rules = (
+        f'iifname "vguest" icmpv6 type nd-neighbor-advert @nh,528,48 != {mac:#x} drop',
+        f'iifname "vguest" icmpv6 type nd-neighbor-advert @nh,384,128 != {address:#x} drop',
+    )
+    return nft("table bridge lxd {", chain("a", "input", *rules), "}")
+
+
 def macvlans(mode: str) -> Script:
     """One in the container app, one in web, both on the host's uplink."""
     made = "; ".join(
@@ -176,6 +191,18 @@ FAULTS: dict[str, Script] = {
             ),
         )
     ],
+    "LXD's filter of neighbour advertisements, the guest's own": [
+        GUEST_MAC,
+        ("host", advertisements(0x020000000020, 0xFD030000000000000000000000000002)),
+    ],
+    "LXD's filter of neighbour advertisements, another's address": [
+        GUEST_MAC,
+        ("host", advertisements(0x020000000020, 0xFD030000000000000000000000000009)),
+    ],
+    "LXD's filter of neighbour advertisements, another's hardware": [
+        GUEST_MAC,
+        ("host", advertisements(0x020000000021, 0xFD030000000000000000000000000002)),
+    ],
     "bridged frames of IPv6 pass ip6tables": [
         ("guest", "sysctl -qw net.bridge.bridge-nf-call-ip6tables=1; ip6tables -P FORWARD DROP")
     ],
@@ -237,7 +264,12 @@ FAULTS: dict[str, Script] = {
     "macvlan, private": macvlans("private"),
     "macvlan, vepa": macvlans("vepa"),
 }
-ALONE = {"arp": ["host"], "a port lets": ["app"], "a bridge drops ARP": ["app"]}
+ALONE = {
+    "arp": ["host"],
+    "LXD's filter of neigh": ["host"],
+    "a port lets": ["app"],
+    "a bridge drops ARP": ["app"],
+}
 MORE = {
     "arp": ("10.4.0.1", "10.99.9.9", "10.99.9.8"),
     "macvlan": ("10.2.0.50", "10.2.0.51", "10.2.0.2", "fd02::50", "fd02::51"),

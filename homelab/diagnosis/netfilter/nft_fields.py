@@ -188,8 +188,35 @@ _OTHER_PROTOCOLS = frozenset(
 )
 
 
+_ADVERTISEMENT = 136
+
+
+def _advertised(get: Callable[[Packet], int | None]) -> Field:
+    """A place in a neighbour advertisement; what stands there in another packet nobody tells."""
+
+    def read(packet: Packet, _context: Context) -> int | None:
+        is_one = (packet.protocol, packet.icmp_type) == ("icmp6", _ADVERTISEMENT)
+        return get(packet) if is_one else None
+
+    return Field(read, (kinds.NUMBER,))
+
+
+def _mac_bits(packet: Packet) -> int | None:
+    return int(packet.mac_source.replace(":", ""), 16) if packet.mac_source else None
+
+
+# By base, offset and length in bits (RFC 4861, 4.4 and 4.6.1); LXD's mac_filtering and ipv6_filtering ask for these.
+_RAW = {
+    ("nh", 384, 128): _advertised(lambda packet: int(packet.source)),
+    ("nh", 528, 48): _advertised(_mac_bits),
+}
+
+
 def payload(given: Json) -> Field | None:
     """A field of a header; a header that no packet of this model has gives nothing."""
+    if "base" in given:
+        place = (given.get("base"), given.get("offset"), given.get("len"))
+        return next((field for key, field in _RAW.items() if key == place), None)
     protocol, name = str(given.get("protocol")), str(given.get("field"))
     if protocol in _OTHER_PROTOCOLS:
         return _ABSENT
