@@ -152,6 +152,7 @@ class Journey:
         if not box.meets(layer, hook):
             return packet, None
         stage = hook if layer == "ip" else layer
+        stage = f"bridged {stage}" if context.bridged else stage
         known = self.connections.get(box.place)
         here = replace(context, connections=known) if known else context
         passed: Traversal = box.firewall.traverse(hook, packet, here, layer)
