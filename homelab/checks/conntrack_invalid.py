@@ -21,6 +21,7 @@ Undo: delete that route.
 """
 
 import re
+from itertools import pairwise
 
 from homelab.checks.advice import evidence, way_of
 from homelab.checks.fault import Fault, Told, by_place
@@ -50,7 +51,7 @@ def _places(hops: tuple[Hop, ...]) -> list[Place]:
 def _parting(seen: Seen) -> tuple[Place, Place] | None:
     """Where the answer leaves the way of the request, and the place to which it should have gone."""
     there, back = _places(seen.trace.forward), _places(seen.trace.back)
-    for here, after in zip(back, [*back[1:], seen.at], strict=True):
+    for here, after in pairwise((*back, seen.at)):
         if here in there and after not in there and there.index(here) > 0:
             return here, there[there.index(here) - 1]
     return None

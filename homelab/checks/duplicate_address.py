@@ -138,13 +138,14 @@ def tells(group: Group) -> Told:
         return Told(seen.cause.text)
     holders = twice[address]
     return Told(
-        _explained(address, holders), _fix(seen.case, address, holders), at=_of(holders, seen)
+        _explained(address, holders), _fix(seen.case, address, holders), at=_at(seen.case, holders)
     )
 
 
-def _of(holders: tuple[Holder, ...], seen: Seen) -> Place:
-    places = [place for place, _ in holders]
-    return seen.place if seen.place in places else places[0]
+def _at(case: Case, holders: tuple[Holder, ...]) -> Place:
+    """Where it is told: at the holder whose networks are judged, if there is one."""
+    judged = {each.place for each in case.judgements}
+    return next((place for place, _ in holders if place in judged), holders[0][0])
 
 
 def sees(case: Case) -> Iterator[Finding]:
@@ -152,7 +153,7 @@ def sees(case: Case) -> Iterator[Finding]:
         names = tuple(name for place, _ in holders for name in judged_names(case, place))
         fix = _fix(case, address, holders)
         told = _explained(address, holders)
-        yield Finding(CODE, "warning", holders[0][0], told, fix=fix, affects=names)
+        yield Finding(CODE, "warning", _at(case, holders), told, fix=fix, affects=names)
 
 
 FAULT = Fault(CODE, "one address is on two machines", __doc__, claims, tells, by_place, sees)

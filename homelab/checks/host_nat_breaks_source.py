@@ -24,7 +24,7 @@ Undo: the same command with `-D` in place of `-I`.
 from collections.abc import Iterator
 
 from homelab.checks.fault import Fault, Told, by_network
-from homelab.checks.lab import command
+from homelab.checks.lab import best_route, command
 from homelab.checks.seen import Group, Seen
 from homelab.model.finding import Case, Finding, Fix, Judgement
 from homelab.model.place import HOST, Network, guest_of
@@ -36,8 +36,12 @@ STAGE = "postrouting"
 
 def claims(seen: Seen) -> bool:
     """The answer went to the address that the host had put in, and never found its way back from there."""
-    apart = seen.place != HOST and seen.is_return and seen.cause.destination != seen.trace.source
-    return apart and not seen.by_firewall and _rewriting(seen.trace) is not None
+    source, put_in = seen.trace.source, seen.cause.destination
+    apart = seen.place != HOST and seen.is_return and not seen.by_firewall
+    if not apart or source is None or put_in in (None, source) or _rewriting(seen.trace) is None:
+        return False
+    # Where the client itself would be answered no better, the translation is not what is wrong.
+    return best_route(seen.here, source) != best_route(seen.here, put_in or source)
 
 
 def _rewriting(trace: Trace) -> Hop | None:

@@ -20,6 +20,7 @@ _LONGEST = 60
 _REFUSAL = re.compile(
     r"(unable to configure the Docker daemon with file .*|failed to start daemon: .*)"
 )
+_PASSWORD = re.compile(r"//[^/@\s]+@")
 
 
 def read_daemon_file(root: str, *, is_silent: bool) -> DaemonFile:
@@ -67,4 +68,5 @@ def _refusal(root: str) -> str:
 def parse_refusal(log: str) -> str:
     """The last sentence in which a daemon said why it does not start."""
     found = _REFUSAL.findall(log)
-    return printable(found[-1].rstrip('"').replace('\\"', '"')) if found else ""
+    said = found[-1].rstrip('"').replace('\\"', '"') if found else ""
+    return printable(_PASSWORD.sub("//", said))
