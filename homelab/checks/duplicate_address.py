@@ -33,6 +33,8 @@ from homelab.model.place import HOST, ROUTER, Address, Place
 from homelab.model.snapshot import Snapshot
 
 CODE = "duplicate-address"
+SEVERAL = "several machines answer"
+"""How a trace says that it depends on who answers first."""
 LONGEST = 4
 """How many links may lie upon each other, a VLAN on a bridge on a bond."""
 
@@ -42,19 +44,18 @@ Holder = tuple[Place, str]
 
 def claims(seen: Seen) -> bool:
     """Who held the next hop's address took the packet, or nobody can tell who does."""
-    twice = _twice(seen.snapshot)
-    return bool(twice) and _blamed(seen, twice) is not None
+    return _went_astray(seen) and _blamed(seen, _twice(seen.snapshot)) is not None
+
+
+def _went_astray(seen: Seen) -> bool:
+    """Cheap to ask: nobody answered, several did, or the packet ended in a guest that it was not for."""
+    if seen.cause.kind == "neighbour" or SEVERAL in seen.cause.text:
+        return True
+    return seen.at != seen.place and seen.at.startswith("guest:")
 
 
 def _blamed(seen: Seen, twice: dict[Address, tuple[Holder, ...]]) -> Address | None:
-    if seen.by_firewall and seen.at == seen.place:
-        return None
-    if seen.is_certain and not seen.is_return and seen.reached(seen.place):
-        return None
-    for address in _hops(seen):
-        if address in twice:
-            return address
-    return None
+    return next((each for each in _hops(seen) if each in twice), None)
 
 
 def _hops(seen: Seen) -> Iterator[Address]:

@@ -79,8 +79,10 @@ def _at(
 ) -> Hijack | None:
     here = seen.snapshot.namespace(place)
     mine = place in (HOST, ROUTER) or place.startswith("guest:")
-    usual = _route(here, MAIN, destination) if here else None
-    if here is None or usual is None or not mine:
+    if here is None or not mine or all(_is_usual(each) for each in here.rules):
+        return None
+    usual = _route(here, MAIN, destination)
+    if usual is None:
         return None
     for rule in sorted(here.rules, key=lambda each: each.priority):
         if not _matches(rule, iif, destination):
@@ -92,6 +94,10 @@ def _at(
         if route is not None:
             return None
     return None
+
+
+def _is_usual(rule: PolicyRule) -> bool:
+    return rule.table in USUAL and rule.action not in REFUSALS
 
 
 def _same(route: Route | None, usual: Route) -> bool:

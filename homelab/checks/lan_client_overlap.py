@@ -36,11 +36,17 @@ from homelab.model.kernel import NextHop, Route
 from homelab.model.place import HOST, ROUTER, Network, Place
 
 CODE = "lan-client-overlap"
+CLIENTS = "netns:"
 
 
 def claims(seen: Seen) -> bool:
     """The packet ended where it began, on a link of the client's that is not the LAN's."""
-    if seen.is_return or seen.at not in _clients(seen.case) or seen.reached(HOST):
+    if (
+        seen.is_return
+        or not seen.at.startswith(CLIENTS)
+        or seen.at not in _clients(seen.case)
+        or seen.reached(HOST)
+    ):
         return False
     return seen.subnet is not None and _covering(seen.case, seen.at, seen.subnet) is not None
 
@@ -54,7 +60,7 @@ def _clients(case: Case) -> dict[Place, str]:
     }
     found: dict[Place, str] = {}
     for place, here in sorted(case.snapshot.namespaces.items()):
-        ends = place.startswith("netns:") and here.sysctls.get("net.ipv4.ip_forward") != "1"
+        ends = place.startswith(CLIENTS) and here.sysctls.get("net.ipv4.ip_forward") != "1"
         for each in subnet_addresses(case.snapshot, place) if ends else ():
             if each.interface.network in lan:
                 found.setdefault(place, each.link)
