@@ -61,7 +61,8 @@ def sysctl_fix(seen: Seen, key: str, value: str) -> Fix:
     was = seen.here.sysctls.get(key, "0") if seen.here else "0"
     kept = "; `homelab apply` keeps it over a restart" if seen.is_wanted else ""
     text = f"set {key}={value} in {seen.at}{kept}"
-    return Fix(text, (SetSysctl(seen.at, key, value, was),))
+    passed = f"whatever {key}={was} kept from passing {seen.at}, as far as its firewall lets it"
+    return Fix(text, (SetSysctl(seen.at, key, value, was),), opens=(passed,))
 
 
 def loose_fix(group: Group) -> Fix:

@@ -27,35 +27,32 @@ Undo: stop it again.
 
 from collections.abc import Iterator
 
+from homelab.checks.daemon_unknown_key import unknown_keys
+from homelab.checks.docker_nft_backend_forwarding import waits_for_forwarding
 from homelab.checks.fault import Fault
-from homelab.checks.lab import command, declared_names, judged_names
+from homelab.checks.lab import command, judged_names
+from homelab.checks.silence import severity, silent
+from homelab.model.docker import DaemonFile
 from homelab.model.finding import Case, Finding, Fix
-from homelab.model.place import Place, guest_of
+from homelab.model.place import Place
 
 CODE = "daemon-down"
-SOURCE = "/docker"
-SILENT = ("daemon down", "does not answer")
-"""How the reader of Docker's socket says that nobody is there, or that somebody is too slow."""
-
-
-def is_silent(reason: str) -> bool:
-    return reason.startswith(SILENT)
 
 
 def sees(case: Case) -> Iterator[Finding]:
-    for source, reason in sorted(case.snapshot.unread.items()):
-        place = Place(source.removesuffix(SOURCE))
-        if source.endswith(SOURCE) and is_silent(reason):
+    for place, reason in silent(case):
+        if not unknown_keys(case, place) and not waits_for_forwarding(case, place):
             yield _finding(case, place, reason)
 
 
 def _finding(case: Case, place: Place, reason: str) -> Finding:
-    wanted = declared_names(case, guest_of(place) or "")
+    said = case.snapshot.daemon_files.get(place, DaemonFile()).refusal
+    told = f"; it said: {said}" if said else ""
     return Finding(
         CODE,
-        "error" if wanted else "warning",
+        severity(case, place),
         place,
-        f"{place}: its Docker daemon cannot be asked, {reason}; what its containers do is not known",
+        f"{place}: its Docker daemon cannot be asked, {reason}{told}; what its containers do is not known",
         fix=Fix(
             f"start Docker in {place}, and read its log if it does not stay up",
             commands=(

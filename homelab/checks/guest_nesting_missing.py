@@ -26,9 +26,9 @@ Undo: `lxc config unset NAME security.nesting`, and restart.
 from collections.abc import Iterator
 
 from homelab.checks.advice import APPLY, of_instance
-from homelab.checks.daemon_down import is_silent
 from homelab.checks.fault import Fault
 from homelab.checks.lab import judged_names
+from homelab.checks.silence import is_silent
 from homelab.model.finding import Case, Finding, Fix
 from homelab.model.lxc import Instance
 from homelab.model.place import Place, guest

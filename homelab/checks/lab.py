@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from homelab.model.docker import Attachment, Daemon, DockerContainer, DockerNetwork
 from homelab.model.finding import Case, NetworkName
 from homelab.model.kernel import LOCAL, LinkAddress, Namespace, NextHop, Route
-from homelab.model.place import HOST, ROUTER, Address, Place, guest_of
+from homelab.model.place import HOST, ROUTER, Address, Network, Place, guest_of
 from homelab.model.snapshot import Snapshot
 
 UNUSABLE = ("blackhole", "unreachable", "prohibit", "throw")
@@ -146,3 +146,10 @@ def judged_names(case: Case, place: Place) -> tuple[NetworkName, ...]:
 
 def is_unreachable(case: Case, names: tuple[NetworkName, ...]) -> bool:
     return any(each.name in names and each.reachable is False for each in case.judgements)
+
+
+def routed_subnets(case: Case) -> frozenset[Network]:
+    """Subnets to which the host has a route of its own: somebody wants them reached."""
+    here = case.snapshot.host_namespace
+    routes = (each.destination for each in (here.routes if here else ()))
+    return frozenset(each for each in routes if each.prefixlen != 0)

@@ -21,11 +21,11 @@ Undo: nothing to undo.
 
 from collections.abc import Iterator
 
-from homelab.checks.daemon_down import SOURCE, is_silent
 from homelab.checks.fault import Fault, Told
 from homelab.checks.guest_down import status
 from homelab.checks.lab import judged_names
 from homelab.checks.seen import Group, Seen
+from homelab.checks.silence import SOURCE, is_silent
 from homelab.model.finding import Case, Finding, Fix
 from homelab.model.place import Place
 

@@ -42,8 +42,9 @@ CODE = "router-wrong-next-hop"
 
 
 def claims(seen: Seen) -> bool:
-    astray = is_elsewhere(seen, ROUTER, HOST) or is_on_link(seen, ROUTER)
-    return is_lost_at_router(seen) and (astray or is_unusable(seen, ROUTER))
+    return is_lost_at_router(seen) and (
+        is_elsewhere(seen, ROUTER, HOST) or is_on_link(seen, ROUTER) or is_unusable(seen, ROUTER)
+    )
 
 
 def tells(group: Group) -> Told:

@@ -68,6 +68,14 @@ def accepts(group: Group, code: str) -> tuple[AddFilterRule, ...]:
     )
 
 
+def among(group: Group, code: str) -> tuple[AddFilterRule, ...]:
+    """Our accept from each of the group's subnets to itself."""
+    rules = (
+        (seen, _accept(seen, code, "filter", parent_of(seen), "both")) for seen in networks(group)
+    )
+    return tuple(AddFilterRule(seen.at, rule) for seen, rule in rules if seen.subnet)
+
+
 def raw_accepts(group: Group, code: str) -> tuple[AddFilterRule, ...]:
     """Our accept in raw PREROUTING, before Docker's drops of direct access."""
     return tuple(
@@ -95,8 +103,8 @@ def _pair(seen: Seen, code: str) -> Iterator[FilterRule]:
 
 
 def _accept(seen: Seen, code: str, table: str, parent: str, way: str) -> FilterRule:
-    source: Network | None = seen.subnet if way == "out" else None
-    target: Network | None = seen.subnet if way == "in" else None
+    source: Network | None = seen.subnet if way in ("out", "both") else None
+    target: Network | None = seen.subnet if way in ("in", "both") else None
     tool = tool_of(seen)
     content = f"{tool} {parent} {source} {target}"
     digest = blake2s(content.encode(), digest_size=4).hexdigest()

@@ -84,6 +84,25 @@ class Seen:
         return policy and self.cause.chain == "FORWARD"
 
     @property
+    def is_bridged(self) -> bool:
+        """Whether it was a frame on its way across a bridge, shown to iptables by br_netfilter."""
+        here = self.cause.iif, self.cause.oif
+        crossing = self.cause.family != "bridge" and self.cause.stage.startswith("bridged")
+        return crossing and any(here)
+
+    @property
+    def bridge(self) -> str:
+        """The bridge that such a frame crossed."""
+        return self.cause.iif or self.cause.oif or ""
+
+    @property
+    def within_bridge(self) -> bool:
+        """From one of the judged Docker's bridges back into it."""
+        name = self.cause.iif
+        names = {each.bridge for each in (self.daemon.networks if self.daemon else ())}
+        return name == self.cause.oif and name in names
+
+    @property
     def here(self) -> Namespace | None:
         """The namespace in which the packet ended."""
         return self.snapshot.namespace(self.at)

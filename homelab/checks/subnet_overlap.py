@@ -27,9 +27,9 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from homelab.checks.fault import Fault, Told, by_network
-from homelab.checks.lab import route_text
+from homelab.checks.lab import route_text, routed_subnets
 from homelab.checks.seen import Group, Seen
-from homelab.checks.ways import ANYWHERE, chosen, is_lost_at_host, is_on_link
+from homelab.checks.ways import chosen, is_lost_at_host, is_on_link
 from homelab.model.docker import DockerNetwork
 from homelab.model.finding import Case, Finding, Fix, Judgement
 from homelab.model.place import HOST, ROUTER, Network, Place
@@ -77,7 +77,7 @@ def tells(group: Group) -> Told:
 
 
 def sees(case: Case) -> Iterator[Finding]:
-    routed, by_name = _routed(case), _by_name(case)
+    routed, by_name = routed_subnets(case), _by_name(case)
     meant = [each for each in case.judgements if each.declared or routed.intersection(each.subnets)]
     dockers, links = _dockers(case), _links(case)
     subnets = Subnets((each.subnet, key) for key, one in dockers.items() for each in one.subnets)
@@ -93,13 +93,6 @@ def sees(case: Case) -> Iterator[Finding]:
             if place != each.place:
                 text = f"{place}: its {link} has {subnet}, which overlaps {_named(each)}"
                 yield _finding(place, f"{text} of {each.place}", each)
-
-
-def _routed(case: Case) -> frozenset[Network]:
-    """Subnets to which the host has a route of its own: somebody wants them reached."""
-    here = case.snapshot.host_namespace
-    routes = (each.destination for each in (here.routes if here else ()))
-    return frozenset(each for each in routes if each.prefixlen != ANYWHERE)
 
 
 def _by_name(case: Case) -> dict[tuple[Place, str], list[Judgement]]:

@@ -86,3 +86,17 @@ class Daemon:
         """Major version, 0 when the daemon's version is not a number."""
         head = self.version.partition(".")[0]
         return int(head) if head.isdecimal() else 0
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonFile:
+    """What lies beside a daemon: names of the keys in its daemon.json, and values of those that decide here.
+
+    ``trouble`` says why the file could not be taken. ``refusal`` is what the daemon wrote last into its log
+    about why it does not start; it is read only where none answers.
+    """
+
+    keys: tuple[str, ...] = ()
+    values: Mapping[str, str] = field(default_factory=lambda: Empty)
+    trouble: str = ""
+    refusal: str = ""

@@ -220,7 +220,8 @@ class Namespace:
     such as ``net.ipv4.ip_forward`` with the text the kernel shows; the name of an interface stands in a
     key as it is, dots included. ``unread`` names each source that could not be read with the reason
     (``links``, ``routes``, ``rules``, ``neighbours``, ``fdb``, ``vlans``, ``sockets``, ``sysctls``, or
-    the tool of a Ruleset): its absence says nothing.
+    the tool of a Ruleset): its absence says nothing. ``read_only_sysctls``: whoever lives in the place finds
+    its ``/proc/sys/net`` mounted read-only.
     """
 
     inode: int = 0
@@ -235,3 +236,4 @@ class Namespace:
     rulesets: Rulesets = ()
     netns_ids: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
     unread: Mapping[str, str] = field(default_factory=lambda: Empty)
+    read_only_sysctls: bool = False

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from homelab.model.docker import Daemon
+from homelab.model.docker import Daemon, DaemonFile
 from homelab.model.kernel import Namespace
 from homelab.model.lxc import Instance, Runtime
 from homelab.model.place import HOST, Place, guest
@@ -23,6 +23,7 @@ class Snapshot:
     ``PLACE/SOURCE`` (``guest:web/docker``, ``host/lxd``), to the reason why it could not be read.
     ``host`` is the host's name in the inventory, or its host name. ``kept_sysctls`` are those of the
     host that homelab keeps over reboots in its own file: key → (value, what it was before).
+    ``daemon_files`` has what lies beside each daemon, also of one that does not answer.
     """
 
     schema: str = SCHEMA
@@ -33,6 +34,7 @@ class Snapshot:
     daemons: Mapping[Place, Daemon] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
     kept_sysctls: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    daemon_files: Mapping[Place, DaemonFile] = field(default_factory=dict)
 
     def resolve(self, place: Place) -> Place:
         """The name under which ``namespaces`` holds this place, if it holds it at all."""

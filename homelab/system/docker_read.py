@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from homelab.errors import UnreadableError
 from homelab.model.docker import Daemon
 from homelab.system.parse_docker import container_id, parse_daemon
+from homelab.system.patience import within
 from homelab.system.reasons import reason, reasons
 from homelab.system.rows import Row, UnparsableError, listing, row, text
 from homelab.system.unix import exists_below, knock, open_socket
@@ -36,16 +37,12 @@ def read_daemon(root: str, timeout: float = TIMEOUT) -> Daemon | None:
 
     ``UnreadableError`` with the reason when there are traces of one and it cannot be asked.
     """
-    from multiprocessing import TimeoutError as LateError  # noqa: PLC0415 - as below
-    from multiprocessing.pool import ThreadPool  # noqa: PLC0415 - as below
-
-    with ThreadPool(1) as thread:
-        # A timeout of a socket counts for one read: a daemon that sends a byte now and then would
-        # hold us for ever. The thread that talks to it is then left behind.
-        try:
-            return thread.apply_async(_read, (root, timeout)).get(2 * timeout)
-        except LateError as error:
-            raise UnreadableError(f"does not answer within {2 * timeout:g} s") from error
+    # A timeout of a socket counts for one read: a daemon that sends a byte now and then would
+    # hold us for ever.
+    try:
+        return within(2 * timeout, lambda: _read(root, timeout))
+    except TimeoutError as error:
+        raise UnreadableError(str(error)) from error
 
 
 def connect(root: str, timeout: float = TIMEOUT) -> "docker.APIClient":

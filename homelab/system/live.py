@@ -57,6 +57,7 @@ class LiveSystem:
             runtime = sighting.result(f"{HOST}/lxd", asked)
             sighting.enter_guests(running(runtime))
             daemons = sighting.daemons()
+            daemon_files = sighting.daemon_files()
             sighting.enter_containers(daemons, processes)
             namespaces = sighting.namespaces()
         self.doors, self._inodes = sighting.doors, sighting.inodes
@@ -68,6 +69,7 @@ class LiveSystem:
             daemons=daemons,
             unread=self._absent(runtime, monitored) | sighting.unread,
             kept_sysctls=_kept_sysctls(),
+            daemon_files=daemon_files,
         )
 
     def run(self, operation: Operation) -> None:

@@ -1,7 +1,8 @@
 """One place as its tools describe it: the sections of ``collect`` as a Namespace."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TypeVar
 
 from homelab.model.kernel import Namespace, Neighbour, PolicyRule, Route, Ruleset
@@ -10,7 +11,7 @@ from homelab.system.doors import Door
 from homelab.system.parse_links import parse_fdb, parse_links, parse_vlans, with_vlans
 from homelab.system.parse_routes import neighbour, route, rule
 from homelab.system.parse_sockets import parse_sockets
-from homelab.system.parse_sysctls import parse_sysctls
+from homelab.system.parse_sysctls import are_read_only, parse_sysctls
 from homelab.system.rows import Row, UnparsableError, arrays
 
 T = TypeVar("T")
@@ -33,7 +34,17 @@ _NOTHING = Section("", 1, "not collected")
 
 def read_namespace(door: Door, timeout: float = 10.0) -> Namespace:
     """What is behind a door; ``UnreadableError`` when it cannot be entered."""
-    return parse(collect(door, timeout))
+    seen = parse(collect(door, timeout))
+    return replace(seen, read_only_sysctls=True) if _is_read_only(door) else seen
+
+
+def _is_read_only(door: Door) -> bool:
+    if not door.pid or not door.place.startswith("guest:"):
+        return False
+    try:
+        return are_read_only(Path(f"/proc/{door.pid}/mountinfo").read_text(errors="replace"))
+    except OSError:
+        return False
 
 
 def parse(sections: Sections) -> Namespace:

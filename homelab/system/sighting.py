@@ -3,16 +3,19 @@
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 from homelab.errors import UnreadableError
-from homelab.model.docker import Daemon
+from homelab.model.docker import Daemon, DaemonFile
 from homelab.model.kernel import Namespace
 from homelab.model.place import HOST, ROUTER, Place
+from homelab.system.daemon_file import read_daemon_file
 from homelab.system.docker_read import SOCKETS, read_daemon
 from homelab.system.doors import Door
 from homelab.system.namespaces import read_namespace
 from homelab.system.netns_ids import Question, inode, is_nsfs, netns_ids
+from homelab.system.patience import within
 from homelab.system.processes import Processes, sweep
 from homelab.system.reasons import reason
 from homelab.system.unix import listens_here
@@ -72,12 +75,9 @@ class Sighting:
         """Begin to ask the Docker daemon of a place, if one lives there."""
         if place not in self.doors:
             return
-        root = f"/proc/{self.doors[place].pid}/root"
-        if place == HOST:
-            root = "/"
-            if not listens_here(f"/{SOCKETS[0]}"):
-                return
-        self.asked[place] = self.pool.submit(read_daemon, root, self.timeout)
+        if place == HOST and not listens_here(f"/{SOCKETS[0]}"):
+            return
+        self.asked[place] = self.pool.submit(read_daemon, self._root(place), self.timeout)
 
     def daemons(self) -> dict[Place, Daemon]:
         """The daemons that were asked, when all of them have answered or had their time."""
@@ -85,6 +85,27 @@ class Sighting:
             place: self.result(f"{place}/docker", future) for place, future in self.asked.items()
         }
         return {place: daemon for place, daemon in found.items() if daemon is not None}
+
+    def daemon_files(self) -> dict[Place, DaemonFile]:
+        """What lies beside each daemon that was asked and is there, or that should be."""
+        there = (
+            place
+            for place, future in self.asked.items()
+            if future.exception() is not None or future.result() is not None
+        )
+        started = {place: self.pool.submit(self._daemon_file, place) for place in there}
+        return {place: future.result() for place, future in started.items()}
+
+    def _daemon_file(self, place: Place) -> DaemonFile:
+        silent = f"{place}/docker" in self.unread
+        try:
+            read = partial(read_daemon_file, self._root(place), is_silent=silent)
+            return within(self.timeout, read)
+        except OSError as error:
+            return DaemonFile(trouble=reason(error))
+
+    def _root(self, place: Place) -> str:
+        return "/" if place == HOST else f"/proc/{self.doors[place].pid}/root"
 
     def enter_containers(self, daemons: Mapping[Place, Daemon], processes: Processes) -> None:
         """Enter the running containers, whose pids the daemons count in their own pid namespace."""

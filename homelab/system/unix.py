@@ -66,6 +66,27 @@ def open_socket(root: str, paths: Sequence[str]) -> int | None:
     return None
 
 
+def read_below(root: str, path: str, limit: int, *, tail: bool = False) -> bytes | None:
+    """The first bytes (or the last) of a regular file, seen with ``root`` as the root directory; None without it.
+
+    ``OSError`` when it is something else or cannot be read: what a guest puts there may be a device or a pipe.
+    """
+    with _root(root) as directory:
+        try:
+            found = _openat2(directory, path)
+        except FileNotFoundError:
+            return None
+    try:
+        about = os.fstat(found)
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError(errno.EINVAL, "is no regular file", path)
+        with open(f"/proc/self/fd/{found}", "rb") as file:  # noqa: PTH123 - a descriptor, not a path
+            file.seek(max(0, about.st_size - limit) if tail else 0)
+            return file.read(limit)
+    finally:
+        os.close(found)
+
+
 def exists_below(root: str, paths: Sequence[str]) -> bool:
     """Whether one of the paths exists, seen with ``root`` as the root directory."""
     with _root(root) as directory:

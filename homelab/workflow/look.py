@@ -27,6 +27,8 @@ NO, UNKNOWN = 1, 3
 
 UNREAD = ("not-observed", "unmodelled", "daemon-down")
 """Faults after which the answer is not known."""
+REFUSALS = ("daemon-unknown-key", "docker-nft-backend-forwarding")
+"""Faults that keep a daemon from answering, if it does not run already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,11 @@ def exit_code(diagnosis: Diagnosis) -> int:
     unknown = any(
         each.reachable is None and (each.traces or each.name in blamed) for each in judged
     )
-    unread = any(each.fault in UNREAD for each in diagnosis.findings)
+    answering = diagnosis.case.snapshot.daemons
+    unread = any(
+        each.fault in UNREAD or (each.fault in REFUSALS and each.at not in answering)
+        for each in diagnosis.findings
+    )
     return UNKNOWN if unknown or unread else kept
 
 

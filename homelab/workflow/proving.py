@@ -12,9 +12,13 @@ from homelab.model.place import Place
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Trace
 from homelab.system.simulated import SimulatedSystem
+from homelab.workflow.opening import newly_reached
 
 ONE_BY_ONE = 32
 """With more fixes than this, those of one fault in one place are tried together."""
+
+FROM_INSIDE = 8
+"""With more fixes than this, nobody but the LAN is asked what they open."""
 
 SHOWN = 8
 """How many of the networks that a fix opens besides are named."""
@@ -52,8 +56,12 @@ def proven(found: Sequence[Finding], before: Case, after: Case) -> tuple[Finding
     opened: dict[int, tuple[str, ...]] = {}
     for group in groups:
         whole = len(groups) == 1 and len(group) == 1
-        now = after.judgements if whole else _judged_after(group, before)
-        texts = tuple(_shown(_opened(now, before), group))
+        mended = after.snapshot if whole else mend(before.snapshot, group)
+        if mended is None:
+            continue
+        now = after.judgements if whole else _judged_after(mended, before)
+        inside = () if len(groups) > FROM_INSIDE else _from_inside(before, mended)
+        texts = (*_shown(_opened(now, before), group), *inside)
         opened |= {id(each): texts for each in group}
     reachable = {each.name: each.reachable for each in after.judgements}
     return tuple(_proven(each, opened.get(id(each), ()), reachable) for each in found)
@@ -80,22 +88,30 @@ def _proven(
     return replace(finding, fix=replace(fix, verified=verified, opens=(*fix.opens, *opened)))
 
 
-def _judged_after(group: Together, before: Case) -> tuple[Judgement, ...]:
+def _judged_after(mended: Snapshot, before: Case) -> tuple[Judgement, ...]:
     """The networks that these fixes alone may open, judged as they leave them."""
-    mended = mend(before.snapshot, group)
-    if mended is None:
-        return ()
     return judge(before.inventory, mended, frozenset(_in_question(before, mended)))
 
 
 def _in_question(before: Case, mended: Snapshot) -> Iterator[NetworkName]:
     """Networks not reached so far whose packets came to a place that is changed, or to no settled end."""
-    was = before.snapshot.namespaces
-    changed = {place for place, here in mended.namespaces.items() if was.get(place) is not here}
+    changed = _changed(before, mended)
     for each in before.judgements:
         lost = [trace for trace in each.traces if not trace.ok]
         if not each.reachable and (not lost or any(_may_pass(one, changed) for one in lost)):
             yield each.name
+
+
+def _changed(before: Case, mended: Snapshot) -> set[Place]:
+    was = before.snapshot.namespaces
+    return {place for place, here in mended.namespaces.items() if was.get(place) is not here}
+
+
+def _from_inside(before: Case, mended: Snapshot) -> tuple[str, ...]:
+    """What others than the LAN reach after the fix alone."""
+    found = tuple(newly_reached(before, mended, _changed(before, mended)))
+    more = f"{len(found) - SHOWN} more ways inside the lab"
+    return found if len(found) <= SHOWN else (*found[:SHOWN], more)
 
 
 def _may_pass(trace: Trace, changed: set[Place]) -> bool:

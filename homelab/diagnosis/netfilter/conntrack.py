@@ -1,11 +1,14 @@
 """Connections of one place: which one a packet belongs to, and what its state is then."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
 from homelab.diagnosis.packet import Connection, Packet, Tuple
 
 Connections: TypeAlias = tuple[Connection, ...]
+
+COUNT, LIMIT = "net.netfilter.nf_conntrack_count", "net.netfilter.nf_conntrack_max"
 
 _ECHO_REPLIES = {("icmp", 0), ("icmp6", 129)}
 # Requests that open an entry: icmp_new in nf_conntrack_proto_icmp.c, icmpv6_new in
@@ -14,6 +17,12 @@ _OPENING = {"icmp": {8, 13, 15, 17}, "icmp6": {128, 139}}
 # Never tracked: noct_valid_new in nf_conntrack_proto_icmpv6.c (neighbour and listener discovery).
 _UNTRACKED = {*range(130, 138), 143}
 _ERRORS = {"icmp": {3, 4, 5, 11, 12}, "icmp6": {1, 2, 3, 4}}
+
+
+def is_full(sysctls: Mapping[str, str]) -> bool:
+    """Whether the table has reached its limit; 0 means that there is none (nf_conntrack-sysctl)."""
+    count, limit = sysctls.get(COUNT, ""), sysctls.get(LIMIT, "")
+    return count.isdecimal() and limit.isdecimal() and int(count) >= int(limit) > 0
 
 
 def track(packet: Packet, connections: Connections, *, loose: bool) -> Packet:

@@ -60,7 +60,7 @@ class Firewall:
             return [Ending("accept", packet)]
         if stage.kind == "track":
             loose = self.namespace.sysctls.get("net.netfilter.nf_conntrack_tcp_loose", "1") != "0"
-            return [Ending("accept", conntrack.track(packet, context.connections, loose=loose))]
+            return self._tracked(conntrack.track(packet, context.connections, loose=loose))
         if stage.kind == "confirm":
             return [Ending("accept", conntrack.confirmed(packet))]
         if stage.kind == "nat":
@@ -70,6 +70,15 @@ class Firewall:
         if chain.hook and not chain.hook.hangs_on(device):
             return [Ending("accept", packet)]
         return Walk(table.chains, context).base(chain, packet)
+
+    def _tracked(self, packet: Packet) -> Iterable[Ending]:
+        """Where the table is full, a new connection may find no place (early_drop in nf_conntrack_core.c)."""
+        entry = packet.connection
+        opens = packet.state == "new" and entry is not None and not entry.confirmed
+        if opens and conntrack.is_full(self.namespace.sysctls):
+            doubt = Doubt("the table of connections is full", key=conntrack.LIMIT)
+            return [Ending("accept", packet, doubt=doubt), Ending("drop", packet, None, doubt)]
+        return [Ending("accept", packet)]
 
     def _translate(
         self, stage: Stage, hook: str, context: Context, packet: Packet
