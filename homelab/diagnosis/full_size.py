@@ -76,14 +76,15 @@ class FullSize:
     def both_ways(self, near: Side, far: Side, there: Arrived, home: Arrived) -> Large:
         """The way on which full-sized packets fail, or the one with the smaller MTU."""
         ways = (
-            self._followed("forward", _full(near, far, home.packet), near),
-            self._followed("return", _full(far, near, there.packet), far),
+            self._followed("forward", _full(near, far, home.packet), near, far),
+            self._followed("return", _full(far, near, there.packet), far, near),
         )
         failed = (each for each in ways if each.outcome is not Outcome.DELIVERED)
         return next(failed, min(ways, key=lambda each: each.fits or 0))
 
-    def _followed(self, direction: str, start: int, sender: Side) -> Large:
+    def _followed(self, direction: str, start: int, sender: Side, other: Side) -> Large:
         now = start
+        full = min(sender.mtu, other.mss + TCP_HEADERS[sender.sent.family])
         for limit in self._journey.limits:
             if limit.direction != direction or now <= limit.size:
                 continue
@@ -91,7 +92,7 @@ class FullSize:
             if limit.speaks and sender.forbids_fragments:
                 ended = self._told(limit, sender)
             if ended is not None or not limit.speaks:
-                return self._lost(start, cause, sender, ended)
+                return self._lost((start, full), cause, sender, ended)
             now = limit.size
         return Large(start, Outcome.DELIVERED, now)
 
@@ -107,18 +108,22 @@ class FullSize:
         text = f"the message comes up at {end.place}, which did not send the packet"
         return journey.ended(end.place or limit.at, "input", "route", text, end.packet)
 
-    def _lost(self, start: int, cause: Cause, sender: Side, ended: Ended | None) -> Large:
+    def _lost(
+        self, sizes: tuple[int, int], cause: Cause, sender: Side, ended: Ended | None
+    ) -> Large:
+        start, full = sizes
         may_be_cut = sender.has_own_mtu and ended is not None
         doubtful = may_be_cut or sender.finds_out or (ended is not None and ended.is_unknown)
-        outcome = Outcome.UNKNOWN if doubtful or self._is_clamped(sender) else Outcome.DROPPED
+        outcome = Outcome.UNKNOWN if doubtful or self._may_be_less(start, full) else Outcome.DROPPED
         return Large(start, outcome, None, cause, ended.cause if ended else None)
 
-    def _is_clamped(self, sender: Side) -> bool:
-        """Whether TCP may fare better than this packet, which is none: its MSS is lowered on the way."""
+    def _may_be_less(self, start: int, full: int) -> bool:
+        """Whether rules on the way may have lowered an MSS, and the model has not seen that they do.
+
+        That is so for a packet which is no TCP, and for a rule that hangs on what nobody can tell.
+        """
         places = {each.at for each in self._journey.limits}
-        return sender.sent.protocol != "tcp" and any(
-            self._world.observed(each).clamps for each in places
-        )
+        return start == full and any(self._world.observed(each).clamps for each in places)
 
 
 def _full(sender: Side, other: Side, heard: Packet) -> int:

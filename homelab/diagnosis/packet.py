@@ -69,7 +69,8 @@ class Packet:
     it travels in the connection's reply direction. For ICMP echo ``sport`` is the id and ``dport``
     is 0. ``flags`` are the TCP flags set (SYN, or SYN and ACK for the answer).
     ``inner`` is what an ICMP error quotes: the packet it complains about, as its sender saw it.
-    ``mss`` is the option of a TCP segment with SYN: how much data the other end may send at once.
+    ``mss`` is the option of a TCP segment with SYN: how much data the other end may send at once. It
+    does not count for equality: where rules may lower it or not, the packet's fate is still one.
     """
 
     source: Address
@@ -89,7 +90,7 @@ class Packet:
     reply: bool = False
     connection: Connection | None = None
     inner: Tuple | None = None
-    mss: int | None = None
+    mss: int | None = field(default=None, compare=False)
 
     def __hash__(self) -> int:
         """Of what tells apart the packets that meet in one chain; equality looks at all."""

@@ -236,7 +236,7 @@ NFT = """{"nftables": [{"table": {"family": "inet", "name": "t"}},
         (Ruleset("nft-json", NFT.replace("VALUE", "1360")), Outcome.DELIVERED),
         (Ruleset("nft-json", NFT.replace("VALUE", "1400")), Outcome.DROPPED),
         (Ruleset("nft-json", NFT.replace("VALUE", '{"rt": {"key": "mtu"}}')), Outcome.DELIVERED),
-        (Ruleset("nft-json", NFT.replace("VALUE", '{"rt": {"key": "classid"}}')), Outcome.DROPPED),
+        (Ruleset("nft-json", NFT.replace("VALUE", '{"rt": {"key": "classid"}}')), Outcome.UNKNOWN),
         (
             Ruleset(
                 "iptables-nft",
@@ -248,7 +248,7 @@ NFT = """{"nftables": [{"table": {"family": "inet", "name": "t"}},
             Ruleset(
                 "iptables-nft", "*mangle\n:FORWARD ACCEPT\n-A FORWARD -j TCPMSS --odd\nCOMMIT\n"
             ),
-            Outcome.DROPPED,
+            Outcome.UNKNOWN,
         ),
     ],
 )
@@ -258,3 +258,99 @@ def test_rules_that_set_the_mss(rules: Ruleset, expected: Outcome) -> None:
     guest = replace(places[GUEST], rulesets=(rules,))
 
     assert large(lab({**places, HOST: host, GUEST: guest}), FOUR).outcome is expected
+
+
+def mangle(*rules: str) -> Ruleset:
+    lines = "\n".join(f"-A {each}" for each in rules)
+    return Ruleset("iptables-nft", f"*mangle\n:FORWARD ACCEPT\n:C -\n{lines}\nCOMMIT\n")
+
+
+MATCHING = NFT.replace("VALUE", "1300").replace(
+    '{"mangle"',
+    '{"match": {"op": ">", "left": {"tcp option": {"name": "maxseg", "field": "FIELD"}}, "right": LEAST}}, {"mangle"',
+)
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        (
+            mangle("FORWARD -p tcp -m tcpmss --mss 1400:65535 -j TCPMSS --set-mss 1360"),
+            Outcome.DELIVERED,
+        ),
+        (
+            mangle("FORWARD -p tcp -m tcpmss ! --mss 1:1400 -j TCPMSS --set-mss 1360"),
+            Outcome.DELIVERED,
+        ),
+        (mangle("FORWARD -p tcp -m tcpmss --mss odd -j TCPMSS --set-mss 1360"), Outcome.UNKNOWN),
+        (mangle("FORWARD -m limit --limit 1/sec -j TCPMSS --set-mss 1360"), Outcome.UNKNOWN),
+        (
+            mangle(
+                "FORWARD -j C",
+                "FORWARD -j TCPMSS --set-mss 1360",
+                "FORWARD -j C",
+                "C -p udp -j DROP",
+            ),
+            Outcome.DELIVERED,
+        ),
+        (
+            Ruleset("nft-json", MATCHING.replace("FIELD", "size").replace("LEAST", "1400")),
+            Outcome.DELIVERED,
+        ),
+        (
+            Ruleset("nft-json", MATCHING.replace("FIELD", "length").replace("LEAST", "1400")),
+            Outcome.UNKNOWN,
+        ),
+    ],
+)
+def test_rules_that_look_at_the_mss(rules: Ruleset, expected: Outcome) -> None:
+    places = narrow_app_bridge()
+    host = replace(places[HOST], rulesets=(SILENT[4],))
+    guest = replace(places[GUEST], rulesets=(rules,))
+
+    assert large(lab({**places, HOST: host, GUEST: guest}), FOUR).outcome is expected
+
+
+@pytest.mark.parametrize(
+    ("mss", "flags", "rule", "expected"),
+    [
+        (None, "SYN", "-m tcpmss --mss 1:500", None),
+        (None, "ACK", "-m tcpmss --mss 1:500", False),
+        (None, "ACK", "-m tcpmss ! --mss 1:500", True),
+        (400, "SYN", "-m tcpmss --mss 1:500", True),
+    ],
+)
+def test_the_option_is_in_a_syn_only(
+    mss: int | None, flags: str, rule: str, expected: bool | None
+) -> None:
+    near, far = target("10.0.0.9").address, target(FOUR).address
+    packet = Packet(near, far, "tcp", flags=frozenset({flags}), mss=mss)
+    here = replace(
+        PLACES[HOST],
+        rulesets=(
+            Ruleset(
+                "iptables-nft", f"*filter\n:FORWARD ACCEPT\n-A FORWARD {rule} -j DROP\nCOMMIT\n"
+            ),
+        ),
+    )
+    box = World(lab({HOST: here})).observed(HOST)
+    verdict = box.firewall.traverse("forward", packet, Context(box, "eth0", "br0")).verdict
+
+    assert verdict == {None: "unknown", True: "drop", False: "accept"}[expected]
+
+
+@pytest.mark.parametrize(("flags", "expected"), [("SYN", "unknown"), ("ACK", "accept")])
+def test_the_option_is_in_a_syn_only_for_nft_as_well(flags: str, expected: str) -> None:
+    rules = (
+        MATCHING.replace("FIELD", "size")
+        .replace("LEAST", "1")
+        .replace('"right": "syn"', '"right": ["syn", "ack"]')
+    )
+    dropping = rules[: rules.index('{"mangle"')] + '{"drop": null}]}}]}'
+    here = replace(PLACES[HOST], rulesets=(Ruleset("nft-json", dropping),))
+    box = World(lab({HOST: here})).observed(HOST)
+    packet = Packet(
+        target("10.0.0.9").address, target(FOUR).address, "tcp", flags=frozenset({flags})
+    )
+
+    assert box.firewall.traverse("forward", packet, Context(box, "eth0", "br0")).verdict == expected

@@ -81,6 +81,9 @@ CLAMP = "; ".join(
     f"{tool} -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu"
     for tool in ("iptables", "ip6tables")
 )
+BY_MSS = (
+    "{0} -A FORWARD -p tcp --tcp-flags SYN SYN -m tcpmss --mss {1}:65495 -j TCPMSS --set-mss {1}"
+)
 NFT_CLAMP = """nft -f - <<'X'
 table inet mine {
     chain f {
@@ -138,6 +141,15 @@ FAULTS: dict[str, tuple[list[tuple[str, str]], int]] = {
             ("router", SILENT.format(chain="OUTPUT") + "\n" + NFT_CLAMP.replace("SIZE", "1380")),
         ],
         2,
+    ),
+    "the router sets the MSS of those that have a greater one": (
+        [
+            *NARROW,
+            ("router", SILENT.format(chain="OUTPUT")),
+            ("router", BY_MSS.format("iptables", 1360)),
+            ("router", BY_MSS.format("ip6tables", 1340)),
+        ],
+        0,
     ),
     "no route back for the message": (
         [

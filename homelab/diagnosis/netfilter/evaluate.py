@@ -86,8 +86,8 @@ class Walk:
     def __init__(self, chains: Mapping[str, Chain], context: Context) -> None:
         self._chains = chains
         self._context = context
-        self._memo: dict[tuple[str, Packet], Ends] = {}
-        self._open: set[tuple[str, Packet]] = set()
+        self._memo: dict[tuple[str, Packet, int | None], Ends] = {}
+        self._open: set[tuple[str, Packet, int | None]] = set()
 
     def base(self, chain: Chain, packet: Packet) -> Iterable[Ending]:
         """How the packet leaves a base chain; what falls off its end meets the policy."""
@@ -237,7 +237,7 @@ class Walk:
 
     def _enter(self, chain: Chain, packet: Packet) -> Ends | None:
         """The ends of a chain for this packet, kept; None for a circle."""
-        key = (chain.name, packet)
+        key = (chain.name, packet, packet.mss)
         if key not in self._memo:
             if key in self._open or len(self._open) >= _DEEPEST:
                 return None

@@ -123,6 +123,11 @@ def _numbers(get: questions.NumberOf, separator: str = ":") -> Build:
     return _one(build)
 
 
+def _mss(text: str) -> Test | None:
+    span = number_range(text, ":")
+    return questions.mss_in_ranges((span,)) if span else None
+
+
 def _either_port(values: tuple[str, ...]) -> Test | None:
     source = _numbers(questions.source_port)(values)
     destination = _numbers(questions.destination_port)(values)
@@ -273,6 +278,7 @@ _BUILDERS: Mapping[tuple[str, str], Build] = {
     ("hl", "hl-lt"): _compared(questions.ttl, 0, -1),
     ("hl", "hl-gt"): _compared(questions.ttl, 1, 0),
     ("length", "length"): _numbers(questions.length),
+    ("tcpmss", "mss"): _one(_mss),
     ("dscp", "dscp"): _numbers(questions.dscp),
     ("tos", "tos"): _masked_number(questions.tos),
 }

@@ -61,6 +61,19 @@ def _extension_header(given: Json) -> Field:
     return Field(lambda *_: MISSING if "field" in given else 0, (NUMBER,))
 
 
+def _tcp_option(given: Json) -> Field | None:
+    """The MSS; whether a segment has another option, nobody tells."""
+    if (given.get("name"), given.get("field")) != ("maxseg", "size"):
+        return None
+
+    def read(packet: Packet, _context: Context) -> Value | Missing | None:
+        if packet.mss is None:
+            return None if "SYN" in packet.flags else MISSING
+        return packet.mss
+
+    return Field(read, (NUMBER,))
+
+
 def _concatenation(parts: list[Field | None]) -> Field:
     known = [each or UNKNOWN for each in parts]
 
@@ -169,5 +182,6 @@ _READERS: Mapping[str, Callable[[Json, Scope], Field | None]] = {
     "ct": lambda given, _: connection(given),
     "fib": lambda given, _: fib(given),
     "exthdr": lambda given, _: _extension_header(given),
+    "tcp option": lambda given, _: _tcp_option(given),
     "map": _mapped,
 }

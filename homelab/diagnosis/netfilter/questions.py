@@ -127,6 +127,17 @@ def in_ranges(get: NumberOf, ranges: tuple[tuple[int, int], ...]) -> Test:
     return test
 
 
+def mss_in_ranges(ranges: tuple[tuple[int, int], ...]) -> Test:
+    """A segment without the option is in no range (tcpmss_mt in net/netfilter/xt_tcpmss.c)."""
+
+    def test(packet: Packet, _: Context) -> bool | None:
+        if packet.mss is None:
+            return None if "SYN" in packet.flags else False
+        return any(low <= packet.mss <= high for low, high in ranges)
+
+    return test
+
+
 def in_bits(get: NumberOf, value: int, mask: int) -> Test:
     def test(packet: Packet, _: Context) -> bool:
         given = get(packet)
