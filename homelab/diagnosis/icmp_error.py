@@ -9,6 +9,7 @@ from homelab.diagnosis.routing import Question
 
 TOO_LONG = "too-long"
 TOO_OLD = "icmp-ttl"
+BEYOND_SCOPE = "icmp6-beyond-scope"
 
 _FOUR = {
     "icmp-net-unreachable": (3, 0),
@@ -25,6 +26,7 @@ _FOUR = {
 _SIX = {
     "icmp6-no-route": (1, 0),
     "icmp6-adm-prohibited": (1, 1),
+    BEYOND_SCOPE: (1, 2),
     "icmp6-addr-unreachable": (1, 3),
     "icmp6-port-unreachable": (1, 4),
     "port-unreachable": (1, 4),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from homelab.diagnosis.box import Box
 from homelab.diagnosis.dead_end import dead_end, in_a_vrf, unread
 from homelab.diagnosis.forwarding import disabled_key, forwarding_key
+from homelab.diagnosis.icmp_error import BEYOND_SCOPE
 from homelab.diagnosis.journey import Arrived, End, Ended, Fork, Journey
 from homelab.diagnosis.netfilter import Context
 from homelab.diagnosis.packet import Packet
@@ -144,6 +145,12 @@ class Walk:
             text = f"{box.place} does not forward: {key} is 0"
             return self._journey.ended(
                 box.place, "forward", "sysctl", text, packet, key=key, iif=iif
+            )
+        if packet.family == 6 and packet.source.is_link_local:
+            # ip6_forward in net/ipv6/ip6_output.c
+            text = f"{box.place}: {packet.source} counts on its link only, and is not forwarded"
+            return self._journey.ended(
+                box.place, "forward", "route", text, packet, iif=iif, answer=BEYOND_SCOPE
             )
         odd = refusal(box, packet, iif)
         no_way = dead_end(box, packet, answer, self._journey, iif)

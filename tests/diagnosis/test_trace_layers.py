@@ -406,6 +406,14 @@ def test_a_socket_of_a_link_hears_this_place_too() -> None:
     assert (answers("eth0"), answers("lo")) == (True, False)
 
 
+def test_an_address_of_a_link_is_not_forwarded() -> None:
+    found = trace(lab(), "packet:eth0:fe80::9", SIX)
+
+    assert said(found).endswith("host route")
+    assert found.cause is not None
+    assert "counts on its link only" in found.cause.text
+
+
 def test_a_martian_of_ipv6_is_refused() -> None:
     found = trace(lab(), "packet:eth0:::1", SIX)
 
