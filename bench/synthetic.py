@@ -256,9 +256,7 @@ def _guest(number: int, nets: list[Net], fault: Fault) -> Json:
             ]
     old = number % 2 == 0
     rulesets = _rulesets(nets, old=old, drops=fault.networks)
-    return _place(
-        GUEST_INODES + number, links, addresses, routes, netns_ids, rulesets, fdb=fdb
-    )
+    return _place(GUEST_INODES + number, links, addresses, routes, netns_ids, rulesets, fdb=fdb)
 
 
 def _container(net: Net, number: int) -> Json:
