@@ -1,7 +1,7 @@
 """How the work grows with the lab: `make bench`, or `python -m bench.scale`. Needs no lab and no root.
 
-Each command is a whole process on one core (taskset), started RUNS times; the figures are the least time, which
-other work on the machine disturbs least, and the peak of resident memory. Growth is shown as a ratio.
+Each command is a whole process on one core, started RUNS times; the figures are the least processor time, which is what
+it takes with the core to itself, and the peak of resident memory. Growth is shown as a ratio.
 """
 
 import json
@@ -22,7 +22,7 @@ from homelab.model.kernel import Namespace, Ruleset
 from homelab.model.place import HOST
 
 ROOT = Path(__file__).parents[1]
-RUNS = 3
+RUNS = 2
 HOMELAB = [sys.executable, "-m", "homelab"]
 BROKEN = {
     "the host does not forward, one cause": Fault(host=True),
@@ -85,7 +85,6 @@ def best(command: list[str], folder: str) -> Figure:
 def once(command: list[str], folder: str) -> Figure:
     """One run on one core, away from any inventory that may lie about."""
     output = Path(folder) / "output"
-    begin = time.perf_counter()
     child = os.fork()
     if child == 0:
         os.chdir(folder)
@@ -94,7 +93,7 @@ def once(command: list[str], folder: str) -> Figure:
         os.dup2(handle, 1)
         os.execve(command[0], command, {**os.environ, "PYTHONPATH": str(ROOT)})
     _, status, usage = os.wait4(child, 0)
-    seconds = time.perf_counter() - begin
+    seconds = usage.ru_utime + usage.ru_stime
     if os.waitstatus_to_exitcode(status) not in (0, 1):
         raise SystemExit(f"{' '.join(command)}: exit {os.waitstatus_to_exitcode(status)}")
     lines = output.read_bytes().count(b"\n")
@@ -146,9 +145,9 @@ def ruleset() -> None:
 def least(work: Callable[[], object]) -> float:
     times = []
     for _ in range(7):
-        begin = time.perf_counter()
+        begin = time.process_time()
         work()
-        times.append(time.perf_counter() - begin)
+        times.append(time.process_time() - begin)
     return min(times)
 
 
