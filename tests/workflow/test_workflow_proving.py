@@ -89,7 +89,7 @@ def test_many_findings_of_one_fault_are_told_in_a_screenful() -> None:
     assert sum(line.startswith("✗ docker-user-drop") for line in lines) == IN_FULL
     more = MANY - IN_FULL
     assert f"and {more} more of docker-user-drop; `homelab diagnose --json` tells them all" in lines
-    assert len(lines) < MANY + 12 * IN_FULL + 5
+    assert len(lines) < MANY + 22 * IN_FULL + 5
 
 
 def test_many_networks_of_one_finding_are_named_in_part() -> None:
