@@ -28,6 +28,7 @@ demo:
 
 bench: .venv/ready
 	$(BIN)/python bench/run.py
+	$(BIN)/python -m bench.scale
 
 clean:
 	tests/lab/lab down || true

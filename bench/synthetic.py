@@ -51,9 +51,14 @@ _OF_A_PLACE = {
 
 @dataclass(frozen=True)
 class Fault:
-    """What is broken: ``host`` stops forwarding for all; ``networks`` drops each by a rule of its own."""
+    """What is broken.
+
+    ``host`` does not forward, for all; ``routes`` to all subnets are missing on the host; ``networks``
+    are each dropped by a rule of its own.
+    """
 
     host: bool = False
+    routes: bool = False
     networks: bool = False
 
 
@@ -214,7 +219,7 @@ def _host(guests: dict[int, list[Net]], fault: Fault) -> Json:
         *_connected(own, IPv4Network("10.0.0.0/24"), "eth0"),
         *_connected(BRIDGE[1], BRIDGE, "lxdbr0"),
     ]
-    for number, nets in guests.items():
+    for number, nets in guests.items() if not fault.routes else ():
         via = IPv4Address(GUESTS + number)
         routes += [_route(each.subnet, "lxdbr0", via, protocol="201") for each in nets]
     netns_ids = {"0": ROUTER_INODE} | {str(1 + each): GUEST_INODES + each for each in guests}
@@ -251,9 +256,7 @@ def _guest(number: int, nets: list[Net], fault: Fault) -> Json:
             ]
     old = number % 2 == 0
     rulesets = _rulesets(nets, old=old, drops=fault.networks)
-    return _place(
-        GUEST_INODES + number, links, addresses, routes, netns_ids, rulesets, fdb=fdb
-    )
+    return _place(GUEST_INODES + number, links, addresses, routes, netns_ids, rulesets, fdb=fdb)
 
 
 def _container(net: Net, number: int) -> Json:

@@ -159,6 +159,7 @@ class Seen:
 Group: TypeAlias = tuple[Seen, ...]
 """Packets that ended for one and the same reason: never empty."""
 
+SHOWN = 8
 NOT_TOLD = "the model gives no reason"
 
 
@@ -180,4 +181,7 @@ def networks(group: Group) -> tuple[Seen, ...]:
 
 
 def aims(group: Group) -> str:
-    return ", ".join(dict.fromkeys(each.aim for each in group))
+    """What the packets were for; of many the first few, and how many more there are."""
+    every = list(dict.fromkeys(each.aim for each in group))
+    more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
+    return ", ".join(every[:SHOWN]) + more

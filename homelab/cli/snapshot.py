@@ -16,7 +16,12 @@ from homelab.load.snapshot import dump_snapshot
 @inventory_option
 @snapshot_option
 @click.option("-o", "--output", metavar="FILE", help="Write there (mode 0600) instead of stdout.")
-@click.option("--redact", "hide", is_flag=True, help="Leave out secrets and hardware addresses.")
+@click.option(
+    "--redact",
+    "hide",
+    is_flag=True,
+    help="Exchange names and addresses for others, leave out secrets.",
+)
 @click.option("--json", "_as_document", is_flag=True, help="A snapshot is JSON in any case.")
 def snapshot_command(
     *, path: str | None, file: str | None, output: str | None, hide: bool, _as_document: bool

@@ -18,8 +18,11 @@ class Box:
         self.here = here
         self.by_name: dict[str, Link] = {each.name: each for each in here.links}
         self.by_index: dict[int, Link] = {each.index: each for each in here.links}
-        self.tables = Tables(here)
         self._near: dict[tuple[str, Address | None], Address | None] = {}
+
+    @cached_property
+    def tables(self) -> Tables:
+        return Tables(self.here)
 
     @cached_property
     def firewall(self) -> Firewall:

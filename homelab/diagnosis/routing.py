@@ -4,6 +4,7 @@ Facts: ip-rule(8), ip-route(8), net/core/fib_rules.c, net/ipv4/fib_rules.c, net/
 net/ipv6/fib6_rules.c.
 """
 
+from bisect import insort
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -64,8 +65,7 @@ class Table:
             self.routes[length] = {}
             self.lengths = sorted(self.routes, reverse=True)
         there = self.routes[length].setdefault(int(route.destination.network_address), [])
-        there.append(route)
-        there.sort(key=lambda each: each.metric)
+        insort(there, route, key=lambda each: each.metric)
 
     def matches(self, destination: Address) -> Iterator[Route]:
         """Routes that cover the address, the most specific and cheapest first."""

@@ -154,7 +154,8 @@ def _lan(world: World, family: int, named: str | None) -> Vantage | str:
 
 def free_address(world: World, network: Network) -> Address:
     """The highest address of the subnet that nobody observed has; its last resort is outside."""
-    taken = {address for box in world.boxes() for address in box.own}
+    here = world.snapshot.namespaces.values()
+    taken = {each.interface.ip for one in here for each in one.addresses}
     start, last = int(network.network_address), int(network.broadcast_address)
     if network.num_addresses <= 2:  # RFC 3021: in so small a subnet every address is a host's.
         start -= 1

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from pydantic import TypeAdapter
 
-LIMIT = 1024 * 1024 * 1024
+LIMIT = 256 * 1024 * 1024
 """A larger file is none of ours: a place takes about 40 KB."""
 
 _SHOWN = 20

@@ -1,6 +1,7 @@
 """A diagnosis as a person reads it: a line per network, then each fault with its path and its fix."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from homelab.model.finding import Case, Finding, Judgement
@@ -9,16 +10,30 @@ from homelab.model.trace import Cause, Outcome, Trace
 from homelab.report.documents import fix_commands
 from homelab.report.paint import Paint, plain
 
+IN_FULL = 8
+"""How many findings of one fault are told; a lab may have a thousand."""
+
+NAMED = 8
 SIGN = {"error": ("bad", "✗"), "warning": ("warn", "!"), "info": ("dim", "·")}
 
 
 def diagnosis_text(case: Case, findings: Sequence[Finding], paint: Paint) -> str:
     """Lines for the terminal; ends with what to type next."""
     lines = [*_networks(case, paint)]
+    witnesses = _witnesses(case)
+    told = Counter[str]()
     for each in findings:
-        lines += ["", *_finding(each, case, paint)]
-    lines += ["", *_next(findings)]
+        told[each.fault] += 1
+        if told[each.fault] <= IN_FULL:
+            lines += ["", *_finding(each, case, witnesses, paint)]
+    lines += ["", *_left_out(told), *_next(findings)]
     return plain_lines(lines)
+
+
+def _left_out(told: Counter[str]) -> Iterator[str]:
+    for fault, count in told.items():
+        if count > IN_FULL:
+            yield f"and {count - IN_FULL} more of {fault}; `homelab diagnose --json` tells them all"
 
 
 def plain_lines(lines: Sequence[str]) -> str:
@@ -50,16 +65,20 @@ def _verdict(judgement: Judgement, case: Case, paint: Paint) -> str:
     return paint("bad", "NOT reachable") + f" from {judgement.origin}, {count}"
 
 
-def _finding(finding: Finding, case: Case, paint: Paint) -> Iterator[str]:
+def _finding(
+    finding: Finding, case: Case, witnesses: Mapping[Cause, Trace], paint: Paint
+) -> Iterator[str]:
     style, sign = SIGN.get(finding.severity, ("dim", "·"))
-    affected = ", ".join(f"{each.guest}/{each.network}" for each in finding.affects)
+    affected = ", ".join(f"{each.guest}/{each.network}" for each in finding.affects[:NAMED])
+    if len(finding.affects) > NAMED:
+        affected += f" and {len(finding.affects) - NAMED} more"
     place = plain(finding.at)
     yield (
         paint(style, f"{sign} {finding.fault}")
         + f" at {place}"
         + (f" ({plain(affected)})" if affected else "")
     )
-    trace = _witness(finding, case)
+    trace = witnesses.get(finding.cause) if finding.cause else None
     if trace is not None:
         yield f"    {drawing(trace)}"
     if finding.cause is not None:
@@ -68,12 +87,15 @@ def _finding(finding: Finding, case: Case, paint: Paint) -> Iterator[str]:
     yield from (f"    {each}" for each in _fix(finding, case.snapshot, paint))
 
 
-def _witness(finding: Finding, case: Case) -> Trace | None:
+def _witnesses(case: Case) -> dict[Cause, Trace]:
+    """The first trace that ended by each cause."""
     judged = (trace for each in case.judgements for trace in each.traces)
     tried = (trace for each in case.trials for trace in each.traces)
-    return next(
-        (each for each in chain(judged, tried) if each.cause and each.cause == finding.cause), None
-    )
+    found: dict[Cause, Trace] = {}
+    for each in chain(judged, tried):
+        if each.cause is not None:
+            found.setdefault(each.cause, each)
+    return found
 
 
 def drawing(trace: Trace) -> str:

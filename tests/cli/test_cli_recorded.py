@@ -181,9 +181,21 @@ def test_plan_with_commands_and_as_a_document(tmp_path: Path, capsys: Captured) 
 def test_a_snapshot_is_written_privately_and_read_again(tmp_path: Path) -> None:
     file = tmp_path / "lab.json"
 
-    assert run(["snapshot", "--snapshot", APPLIED, "--redact", "-o", str(file)]) == 0
+    assert run(["snapshot", "--snapshot", APPLIED, "-o", str(file)]) == 0
     assert file.stat().st_mode & 0o777 == 0o600
     assert run(["-i", INVENTORY, "diagnose", "--snapshot", str(file)]) == 0
+
+
+def test_a_redacted_snapshot_is_diagnosed_by_others_without_the_inventory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert run(["snapshot", "--snapshot", BROKEN, "--redact", "-o", "lab.json"]) == 0
+    assert run(["diagnose", "--snapshot", "lab.json"]) == 1
+    said = capsys.readouterr().out
+    assert "docker-user-drop" in said
+    assert "10.90.7" not in said
 
 
 def test_check_and_schema(tmp_path: Path, capsys: Captured) -> None:
