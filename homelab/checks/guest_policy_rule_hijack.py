@@ -63,6 +63,11 @@ def _destination(seen: Seen) -> Address | None:
     return seen.trace.source if back else seen.target
 
 
+def _source(seen: Seen) -> Address | None:
+    back = _destination(seen) != seen.target
+    return seen.target if back else seen.trace.source
+
+
 def _questions(seen: Seen) -> Iterator[tuple[Place, str | None, str | None]]:
     """The lookups on the packet's way: place, input link, and the link that was taken if one was."""
     if (seen.cause.key or "").endswith("rp_filter"):
@@ -81,11 +86,11 @@ def _at(
     mine = place in (HOST, ROUTER) or place.startswith("guest:")
     if here is None or not mine or all(_is_usual(each) for each in here.rules):
         return None
-    usual = _route(here, MAIN, destination)
+    usual, source = _route(here, MAIN, destination), _source(seen)
     if usual is None:
         return None
     for rule in sorted(here.rules, key=lambda each: each.priority):
-        if not _matches(rule, iif, destination):
+        if not _matches(rule, iif, source, destination):
             continue
         route = _route(here, rule.table, destination, rule.suppress_prefixlength)
         if rule.action in REFUSALS or (route is not None and rule.table not in USUAL):
@@ -104,25 +109,18 @@ def _same(route: Route | None, usual: Route) -> bool:
     return route is not None and route.kind == usual.kind and route.hops == usual.hops
 
 
-def _matches(rule: PolicyRule, iif: str | None, destination: Address) -> bool:
+def _matches(
+    rule: PolicyRule, iif: str | None, source: Address | None, destination: Address
+) -> bool:
     """Only what can be told without the rest of the packet: no mark, no port, no user."""
-    narrow = (rule.source, rule.fwmark, rule.tos, rule.protocol, rule.oif, rule.uid_range)
+    more = (rule.fwmark, rule.tos, rule.protocol, rule.oif, rule.uid_range)
     ports = (rule.source_ports, rule.destination_ports)
-    if (
-        rule.inverted
-        or rule.family != destination.version
-        or any(each is not None for each in ports)
-    ):
+    if rule.inverted or any((*more, *ports)) or rule.iif not in (None, iif):
         return False
-    if any(each not in (None, 0) and not _is_any(each) for each in narrow):
-        return False
-    if rule.iif is not None and rule.iif != iif:
-        return False
-    return rule.destination is None or destination in rule.destination
-
-
-def _is_any(value: object) -> bool:
-    return getattr(value, "prefixlen", None) == 0
+    ends = (rule.source, source), (rule.destination, destination)
+    return rule.family == destination.version and all(
+        net is None or (address is not None and address in net) for net, address in ends
+    )
 
 
 def _route(

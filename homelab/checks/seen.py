@@ -1,7 +1,7 @@
 """A packet that did not come back, with all that a check may ask of it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from homelab.model.docker import LABEL, Daemon, DockerNetwork
@@ -164,12 +164,31 @@ NOT_TOLD = "the model gives no reason"
 
 
 def failures(case: Case) -> Iterator[Seen]:
-    """Every packet that was judged and did not come back."""
+    """Every packet that was judged and did not come back, and those of expectations that fared so."""
     for judgement in case.judgements:
         for trace in judgement.traces:
             if not trace.ok:
-                told = Cause(judgement.place, "forward", "", "unmodelled", NOT_TOLD)
-                yield Seen(case, judgement, trace, trace.cause or told)
+                yield _seen(case, judgement, trace)
+    for trial in case.trials:
+        for trace in trial.against if trial.expectation.outcome is Outcome.DELIVERED else ():
+            meant = _network_of(case, trace.target.address)
+            if meant is not None:
+                yield _seen(case, replace(meant, reachable=False), trace)
+
+
+def _seen(case: Case, judgement: Judgement, trace: Trace) -> Seen:
+    told = Cause(judgement.place, "forward", "", "unmodelled", NOT_TOLD)
+    return Seen(case, judgement, trace, trace.cause or told)
+
+
+def _network_of(case: Case, address: Address) -> Judgement | None:
+    """The judged network in which an address lies."""
+    alike = (
+        each
+        for each in case.judgements
+        if any(one.version == address.version and address in one for one in each.subnets)
+    )
+    return next(alike, None)
 
 
 def networks(group: Group) -> tuple[Seen, ...]:

@@ -1,6 +1,6 @@
 """Diagnose and trace: from a snapshot to findings, each with a fix that the model has tried."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -16,6 +16,9 @@ from homelab.workflow.proving import mend, proven
 
 Probe: TypeAlias = Callable[[Place, Sequence[Target]], tuple[str, ...]]
 """Sends a real packet to each target from a place, and says what each met."""
+
+Identity: TypeAlias = tuple[str, Place, object]
+"""What makes two findings one: the fault, its place, and its cause."""
 
 SEVERITIES = ("error", "warning", "info")
 ROUNDS = 6
@@ -41,33 +44,35 @@ class Diagnosis:
 
 def diagnose(inventory: Inventory, snapshot: Snapshot) -> Diagnosis:
     """Judge every network, name each fault, and prove each fix on the simulated system."""
-    first = Case(inventory, snapshot, judge(inventory, snapshot))
-    found: dict[tuple[str, Place, object], Finding] = {}
+    first = _case(inventory, snapshot)
+    found: dict[Identity, Finding] = {}
     case = first
     for _ in range(ROUNDS):
-        new = [each for each in findings(case) if _identity(each) not in found]
+        new = [each for each in findings(case) if _is_new(each, found)]
         found |= {_identity(each): each for each in new}
         mended = mend(case.snapshot, new)
         if mended is None:
             break
-        case = Case(inventory, mended, judge(inventory, mended))
-    tested = _tested(first, case)
+        case = _case(inventory, mended)
+    tested = replace(first, trials_mended=case.trials)
     every = (*found.values(), *expectation_not_met.FAULT.sees(tested))
     # Errors first; among equals the order in which a packet meets them, and causes before what they spoil.
     order = sorted(every, key=lambda each: SEVERITIES.index(each.severity))
     return Diagnosis(tested, proven(order, first, case))
 
 
-def _tested(first: Case, mended: Case) -> Case:
-    """The case with its expectations put to the test, as it is and as all fixes would leave it."""
-    trials = put_to_the_test(first.inventory, first.snapshot)
-    later = trials
-    if mended.snapshot is not first.snapshot:
-        later = put_to_the_test(first.inventory, mended.snapshot)
-    return replace(first, trials=trials, trials_mended=later)
+def _case(inventory: Inventory, snapshot: Snapshot) -> Case:
+    """The lab judged, and its expectations put to the test."""
+    judged, trials = judge(inventory, snapshot), put_to_the_test(inventory, snapshot)
+    return Case(inventory, snapshot, judged, trials)
 
 
-def _identity(finding: Finding) -> tuple[str, Place, object]:
+def _is_new(finding: Finding, found: Collection[Identity]) -> bool:
+    """Expectations are told once and last, when it is known what the fixes leave of them."""
+    return finding.fault != expectation_not_met.CODE and _identity(finding) not in found
+
+
+def _identity(finding: Finding) -> Identity:
     cause = finding.cause
     what = (cause.rule or cause.key or cause.text) if cause else finding.explains
     return finding.fault, finding.at, what

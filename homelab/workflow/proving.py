@@ -4,6 +4,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+from homelab.checks.seen import failures
 from homelab.diagnosis.judge import judge
 from homelab.errors import OperationError
 from homelab.model.finding import Case, Finding, Judgement, NetworkName
@@ -63,7 +64,9 @@ def proven(found: Sequence[Finding], before: Case, after: Case) -> tuple[Finding
         inside = () if len(groups) > FROM_INSIDE else _from_inside(before, mended)
         texts = (*_shown(_opened(now, before), group), *inside)
         opened |= {id(each): texts for each in group}
-    reachable = {each.name: each.reachable for each in after.judgements}
+    # An expectation may ask for more than the packets by which a network is judged.
+    lost = {each.judgement.name for each in failures(after)} if after.trials else set()
+    reachable = {each.name: each.reachable and each.name not in lost for each in after.judgements}
     return tuple(_proven(each, opened.get(id(each), ()), reachable) for each in found)
 
 

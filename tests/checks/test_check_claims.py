@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 from homelab.checks import CHECKS, FAULTS, findings
 from homelab.checks.fault import SEVERITIES, Fault, Told, find
 from homelab.checks.lab import command
+from homelab.checks.seen import failures
 from homelab.model.docker import Daemon
-from homelab.model.finding import Case, Finding, Judgement, NetworkName
+from homelab.model.finding import Case, Finding, Judgement, NetworkName, Trial
 from homelab.model.inventory import (
     Connection,
     ContainerNetwork,
+    Destination,
+    Expectation,
     Ingress,
     Inventory,
     Router,
@@ -35,6 +38,7 @@ from tests.checks.cases import (
     docker_network,
     front,
     instance,
+    judged,
     lab,
     only,
     wanted,
@@ -269,3 +273,18 @@ def test_no_case_raises_and_no_lost_packet_is_silent(one: Case) -> None:
         assert not lost or (judgement.name in explained and by_packet)
     assert daemon().major == 26
     assert len(FAULTS) == len(CHECKS)
+
+
+def test_an_expectation_that_does_not_hold_is_a_packet_like_those_that_are_judged() -> None:
+    healthy = judged(lab())
+    lost = case(cause()).judgements[0].traces[0]
+    whom, far = Destination(TARGET), replace(lost, target=Target(ip_address("192.0.2.1")))
+    trials = (
+        Trial(Expectation("host", whom), (lost, far), holds=False),
+        Trial(Expectation("host", whom, Outcome.REJECTED), (lost,), holds=False),
+    )
+
+    found = list(failures(replace(healthy, trials=trials)))
+
+    assert [each.trace for each in found] == [lost]
+    assert found[0].judgement.reachable is False

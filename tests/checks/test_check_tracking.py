@@ -481,3 +481,10 @@ def test_the_same_rule_of_nftables_is_named_without_its_handle() -> None:
 )
 def test_a_router_that_sees_both_halves_or_does_not_mind_is_not(quiet: Snapshot) -> None:
     assert codes(judged(quiet)) == []
+
+
+def test_an_answer_that_should_go_to_a_place_without_a_common_subnet_gets_words_only() -> None:
+    finding = half(FRONT)
+
+    assert finding.fix is not None
+    assert "by guest:web" in finding.fix.text or finding.fix.commands == ()

@@ -19,6 +19,7 @@ from homelab.system.simulated import SimulatedSystem
 from tests.checks.cases import (
     FRONT,
     LO,
+    SUBNET,
     WEB,
     address,
     at,
@@ -94,10 +95,30 @@ def test_a_rule_that_refuses_is_a_hijack_too() -> None:
         PolicyRule(5270, 4, table=52, suppress_prefixlength=24),
         PolicyRule(5270, 6, table=52),
         PolicyRule(5270, 4, table=53),
+        PolicyRule(5270, 4, table=52, source=ip_network("192.0.2.0/24")),
+        PolicyRule(5270, 4, table=52, inverted=True, destination=ip_network("10.0.0.0/24")),
+        PolicyRule(5270, 4, table=52, destination_ports=(22, 22)),
+        PolicyRule(32767, 4, table=52),
     ],
 )
 def test_a_rule_that_is_not_for_the_packet_is_no_hijack(rule: PolicyRule) -> None:
-    assert codes(judged(hijacked(WEB, rule))) == []
+    told = cause(WEB, "route", direction="return", oif="eth0")
+
+    if rule.destination_ports is None:
+        assert codes(judged(hijacked(WEB, rule))) == []
+    assert check("guest-policy-rule-hijack")(case(told, snapshot=hijacked(WEB, rule))) == []
+
+
+def test_a_rule_for_what_comes_from_the_containers_is_a_hijack() -> None:
+    by_source = PolicyRule(5270, 4, table=52, source=SUBNET)
+
+    assert only(judged(hijacked(WEB, by_source))).fault == "guest-policy-rule-hijack"
+
+
+def test_where_table_main_has_nothing_either_there_is_nothing_to_go_back_to() -> None:
+    bare = routes(hijacked(WEB, PolicyRule(5270, 4, table=52)), WEB, without="0.0.0.0/0")
+
+    assert check("guest-policy-rule-hijack")(judged(bare)) == []
 
 
 def test_reverse_path_filtering_that_asks_the_other_table_is_a_hijack() -> None:
@@ -386,3 +407,54 @@ def test_a_packet_that_ended_at_the_client_itself_is_claimed() -> None:
 
     assert [(each.severity, each.at) for each in found] == [("error", LAPTOP)]
     assert found[0].fault == lan_client_overlap.CODE
+
+
+def test_a_duplicate_that_took_the_packet_to_the_wrong_guest_is_blamed() -> None:
+    told = cause(DB, "route", text="guest:db has no route")
+
+    finding = only(case(told, snapshot=beside()))
+
+    assert (finding.fault, finding.at, finding.severity) == ("duplicate-address", WEB, "error")
+
+
+def test_a_vlan_link_on_the_host_is_a_segment_of_its_own() -> None:
+    here = beside("10.77.0.1/24").namespaces[HOST]
+    moved = tuple(
+        replace(each, link="lan.20") if each.link == "lxdbr0" else each for each in here.addresses
+    )
+    tagged = Link(30, "lan.20", "vlan", peer=3, options={"vlan_id": "20"})
+    apart = at(beside("10.77.0.1/24"), HOST, links=(*here.links, tagged), addresses=moved)
+
+    assert check("duplicate-address")(judged(apart)) == []
+
+
+def test_without_the_host_nobody_can_tell_who_shares_a_segment() -> None:
+    alone = {place: each for place, each in beside().namespaces.items() if place != HOST}
+
+    assert check("duplicate-address")(judged(replace(beside(), namespaces=alone))) == []
+
+
+def test_a_client_without_a_default_route_gets_words_only() -> None:
+    no_default = with_laptop(DOCKER0)
+    here = no_default.namespaces[LAPTOP]
+    kept = tuple(each for each in here.routes if each.destination.prefixlen)
+
+    finding = only(judged(at(no_default, LAPTOP, routes=kept)))
+
+    assert finding.fault == "lan-client-overlap"
+    assert commands(finding) == ()
+
+
+def test_a_macvlan_that_is_the_target_itself_needs_no_second_route() -> None:
+    kept = [
+        each
+        for each in on_macvlan().namespaces[HOST].routes
+        if str(each.destination) != "10.90.1.0/24"
+    ]
+    near = at(on_macvlan(), HOST, routes=tuple(kept))
+    told = cause(HOST, "neighbour", oif="eth0")
+
+    finding = only(case(told, snapshot=near, passed=(ROUTER,), target=Target(ip_address(HOP))))
+
+    assert finding.fault == "host-macvlan-isolation"
+    assert len(commands(finding)) == 3

@@ -4,7 +4,7 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from homelab.model.docker import Attachment, DockerSubnet
-from homelab.model.inventory import Inventory
+from homelab.model.inventory import Destination, Expectation, Inventory
 from homelab.model.kernel import Link
 from homelab.model.operation import SetSysctl
 from homelab.model.place import HOST, container
@@ -132,3 +132,48 @@ def test_a_place_that_is_not_there_is_not_asked() -> None:
     lonely = replace(lab(), namespaces={k: v for k, v in lab().namespaces.items() if k != HOST})
 
     assert reached(lonely, at(lonely, WEB)) == []
+
+
+def apart() -> Snapshot:
+    """Two containers of one network, which Docker keeps apart."""
+    isolation = "DOCKER-ISOLATION-STAGE-2"
+    closed = (
+        DOCKER_RULES.replace(":DOCKER -", f":{isolation} - [0:0]\n:DOCKER -")
+        .replace(
+            "-A FORWARD -o br-apps -m",
+            "-A FORWARD -i br-apps -o br-apps -j DROP\n-A FORWARD -o br-apps -m",
+        )
+        .replace("-A DOCKER-USER", f"-A {isolation} -o br-apps -j DROP\n-A DOCKER-USER")
+    )
+    broken = with_a_shop(rules(lab(), WEB, closed))
+    here, shop = broken.namespaces[WEB], broken.namespaces[SHOP]
+    joined = tuple(
+        replace(each, master=3) if each.name == "vethshop" else each for each in here.links
+    )
+    mates = replace(
+        shop,
+        addresses=(address("eth0", "10.90.1.11/24"),),
+        routes=(*connected("10.90.1.11/24", "eth0"), route("0.0.0.0/0", "10.90.1.1", "eth0")),
+    )
+    mate = replace(
+        front(),
+        id="s",
+        name="shop",
+        attachments=(Attachment("apps", ipv4=ip_address("10.90.1.11")),),
+    )
+    two = replace(daemon(), containers=(front(), mate))
+    told = sysctls(at(broken, WEB, links=joined), WEB, {"net.bridge.bridge-nf-call-iptables": "1"})
+    return replace(told, namespaces={**told.namespaces, SHOP: mates}, daemons={WEB: two})
+
+
+def test_an_expectation_between_containers_is_traced_to_its_fault_and_mended() -> None:
+    whom = Destination(ip_address("10.90.1.10"))
+    inventory = Inventory(expect=(Expectation("container:web/shop", whom),))
+
+    found = diagnose(inventory, apart()).findings
+
+    assert [each.fault for each in found] == ["docker-icc-off", "expectation-not-met"]
+    assert [each.severity for each in found] == ["error", "error"]
+    assert found[0].fix is not None
+    assert found[0].fix.verified
+    assert [each.fault for each in diagnose(Inventory(), apart()).findings] == []
