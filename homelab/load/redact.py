@@ -70,7 +70,8 @@ def _namespace(seen: Namespace, macs: _Macs) -> Namespace:
 
 def _link(link: Link, macs: _Macs) -> Link:
     options = {key: macs.hide_in(value) for key, value in link.options.items()}
-    return replace(link, mac=macs.hide_or_none(link.mac), options=options)
+    vfs = tuple(replace(each, mac=macs.hide_or_none(each.mac)) for each in link.vfs)
+    return replace(link, mac=macs.hide_or_none(link.mac), options=options, vfs=vfs)
 
 
 def _runtime(runtime: Runtime, macs: _Macs) -> Runtime:
