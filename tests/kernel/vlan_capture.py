@@ -1,7 +1,7 @@
 """Builds a lab with VLANs of network namespaces, breaks it in many ways, and writes down what its kernel shows.
 
 Run as root on a machine whose kernel has 8021q and VLAN-aware bridges; tests/captures/vlan was made by it in a
-virtual machine with Debian's 6.1: ``python -m tests.kernel.vlan_capture DIRECTORY``.
+virtual machine with Debian's 6.1: ``python -m tests.kernel.vlan_capture DIRECTORY [FAULT …]``.
 
 client 192.168.1.9 - router 192.168.1.1, lan.10 10.10.0.1 - trunk - host br0 (br0.10 10.10.0.2, br0.20 10.20.0.1) -
 access port in VLAN 20 - guest 10.20.0.12 - br-apps 10.90.1.1 - app 10.90.1.10
@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 
+from homelab.model.kernel import Namespace
 from homelab.model.place import Place, netns
 from homelab.model.trace import Target
 from homelab.system.collect import collect
@@ -24,6 +25,8 @@ NAMES = ("client", "router", "host", "guest", "app")
 ADDRESSES = ("10.10.0.1", "10.10.0.2", "10.20.0.1", "10.20.0.12", "10.90.1.10", "192.168.1.9")
 KEPT = ("links", "vlans", "fdb", "ipv4", "ipv6", "sockets", "sysctls", "nft")
 ANSWER_TIME = 1.0
+PATIENCE = 60.0
+TRIES = 8
 BUILD = """
 for n in client router host guest app; do
   ip netns add $n; ip -n $n link set lo up; ip netns exec $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1
@@ -87,11 +90,11 @@ bridge -n host vlan add dev eth0 vid 11""",
 }
 
 
-def main(folder: Path) -> None:
-    for name, script in FAULTS.items():
+def main(folder: Path, *names: str) -> None:
+    for name in names or FAULTS:
         _shell(BUILD)
         try:
-            _shell(script)
+            _shell(FAULTS[name])
             (folder / f"{name}.json").write_text(json.dumps(_seen(), indent=1, sort_keys=True))
         finally:
             _shell(UNDO)
@@ -103,20 +106,29 @@ def _shell(script: str) -> None:
 
 def _seen() -> dict[str, object]:
     """The places as they are, and what packets between them meet."""
-    system = LiveSystem()
-    namespaces = system.read().namespaces
+    system = LiveSystem(timeout=PATIENCE)
+    namespaces = _namespaces(system)
     places: dict[str, object] = {}
     probes: dict[str, dict[str, str]] = {}
     targets = [Target(ip_address(each)) for each in ADDRESSES]
     for name in NAMES:
         place: Place = netns(name)
         door, here = system.door(place), namespaces[place]
-        sections = {key: each.text for key, each in collect(door).items() if key in KEPT}
+        sections = {key: each.text for key, each in collect(door, PATIENCE).items() if key in KEPT}
         ids = {str(one): other for one, other in here.netns_ids.items()}
         places[name] = {"inode": here.inode, "netns_ids": ids, "sections": sections}
         met = probe(door, targets, ANSWER_TIME)
         probes[name] = dict(zip(ADDRESSES, met, strict=True))
     return {"places": places, "probes": probes, "large": _large()}
+
+
+def _namespaces(system: LiveSystem) -> Mapping[Place, Namespace]:
+    """All of them: without KVM a machine may be too slow for the first look."""
+    for _ in range(TRIES):
+        snapshot = system.read()
+        if {netns(each) for each in NAMES} <= snapshot.namespaces.keys():
+            return snapshot.namespaces
+    raise SystemExit(f"could not be read: {snapshot.unread}")
 
 
 def _large() -> str:
@@ -127,4 +139,4 @@ def _large() -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])
