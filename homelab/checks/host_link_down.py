@@ -38,10 +38,10 @@ def claims(seen: Seen) -> bool:
 
 def tells(group: Group) -> Told:
     seen = group[0]
-    name = seen.cause.oif or seen.cause.iif
-    link = next(
-        (each for each in (seen.here.links if seen.here else ()) if each.name == name), None
-    )
+    named = (seen.cause.key, seen.cause.oif, seen.cause.iif)
+    links = {each.name: each for each in (seen.here.links if seen.here else ())}
+    name = next((each for each in named if each in links), seen.cause.oif or seen.cause.iif)
+    link = links.get(name or "")
     is_down = link is not None and not link.up
     lines = (
         (command(seen.case, seen.at, "ip", "link", "set", link.name, "up"),)

@@ -26,6 +26,7 @@ Undo: take the rule out again, set the MTU to what it was.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from homelab.checks.fault import Fault
 from homelab.checks.lab import command
@@ -35,25 +36,51 @@ from homelab.model.trace import Cause, Large, Outcome
 CODE = "mtu-black-hole"
 FIREWALL = ("rule", "policy")
 
-Hole = tuple[str, str, str]
-
 
 def sees(case: Case) -> Iterator[Finding]:
-    holes: dict[Hole, tuple[Large, Cause, list[NetworkName]]] = {}
+    return (told(case, CODE, hole) for hole in holes(case) if not is_for_tags(case, hole.cause))
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Where large packets vanish, and the networks whose packets do."""
+
+    large: Large
+    cause: Cause
+    names: tuple[NetworkName, ...]
+
+
+def holes(case: Case) -> Iterator[Hole]:
+    """Each once, in the order of the judgements."""
+    found: dict[tuple[str, str, str], Hole] = {}
     for judgement in case.judgements:
         for trace in judgement.traces:
             large = trace.large
             if large is None or large.cause is None or large.outcome is not Outcome.DROPPED:
                 continue
-            cause = large.cause
-            key = cause.at, cause.key or "", cause.direction
-            _, _, names = holes.setdefault(key, (large, cause, []))
-            names.append(judgement.name)
-    for large, cause, names in holes.values():
-        affects = tuple(dict.fromkeys(names))
-        yield Finding(
-            CODE, "error", cause.at, _told(large, cause), cause, _fix(case, large, cause), affects
-        )
+            key = large.cause.at, large.cause.key or "", large.cause.direction
+            known = found.get(key, Hole(large, large.cause, ()))
+            names = tuple(dict.fromkeys((*known.names, judgement.name)))
+            found[key] = replace(known, names=names)
+    yield from found.values()
+
+
+def is_for_tags(case: Case, cause: Cause) -> bool:
+    """Whether the link that is too small is one of a VLAN: see vlan-mtu."""
+    here = case.snapshot.namespace(cause.at)
+    links = here.links if here else ()
+    small = next((each for each in links if each.name == cause.key), None)
+    if small is None:
+        return False
+    above = (e for e in links if e.kind == "vlan" and e.peer == small.index)
+    tagged = any(not each.untagged for each in small.vlans)
+    return small.kind == "vlan" or tagged or next(above, None) is not None
+
+
+def told(case: Case, code: str, hole: Hole) -> Finding:
+    large, cause = hole.large, hole.cause
+    fix = _fix(case, large, cause)
+    return Finding(code, "error", cause.at, _told(large, cause), cause, fix, hole.names)
 
 
 def _told(large: Large, cause: Cause) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from homelab.diagnosis.box import Box
+from homelab.diagnosis.frame import Crossing
 from homelab.diagnosis.netfilter import Context
-from homelab.diagnosis.segment import Crossing
 
 
 def bridge_hooks(box: Box, crossing: Crossing) -> Iterator[tuple[str, Context]]:

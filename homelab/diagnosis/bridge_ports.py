@@ -7,7 +7,7 @@ bridge itself sends is flooded to every port), br_multicast_rcv in net/bridge/br
 from typing import NamedTuple
 
 from homelab.diagnosis.box import Box
-from homelab.diagnosis.segment import Crossing
+from homelab.diagnosis.frame import Crossing
 from homelab.diagnosis.vlan_filter import is_filtering
 from homelab.model.kernel import BridgePort, FdbEntry
 

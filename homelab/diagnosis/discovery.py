@@ -12,10 +12,10 @@ from ipaddress import IPv6Address
 from homelab.diagnosis.box import Box
 from homelab.diagnosis.bridge_hooks import bridge_hooks
 from homelab.diagnosis.bridge_ports import Kept, lost_question
+from homelab.diagnosis.frame import Crossing, Ear
 from homelab.diagnosis.journey import Ended, Journey
 from homelab.diagnosis.netfilter import Context
 from homelab.diagnosis.packet import Packet
-from homelab.diagnosis.segment import Crossing, Ear
 from homelab.diagnosis.world import World
 from homelab.model.place import Address, Place
 

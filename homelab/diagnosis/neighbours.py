@@ -1,13 +1,16 @@
 """Who takes a packet for the next hop's address on the wire: whom a place finds when it asks for a neighbour."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from homelab.diagnosis.answers import answers_arp, answers_ndp, asks_from
+from homelab.diagnosis.answers import OWN, answers_arp, answers_ndp, asks_from
 from homelab.diagnosis.box import Box
+from homelab.diagnosis.frame import Crossing, Ear, Refusal, Segment
 from homelab.diagnosis.journey import Fork, Journey
 from homelab.diagnosis.packet import Packet
 from homelab.diagnosis.reverse_path import refusal
-from homelab.diagnosis.segment import Crossing, Ear, Ether, Refusal, Segment
+from homelab.diagnosis.segment import Ether
+from homelab.diagnosis.two_sides import TwoSides, first
 from homelab.diagnosis.vantage import Client
 from homelab.diagnosis.world import World
 from homelab.model.place import Address, Place
@@ -38,6 +41,7 @@ class Nobody:
     text: str
     at: Place
     key: str | None = None
+    vlan: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,7 @@ class Neighbours:
         self._claims = claims
         self._client = client
         self._journey = journey
+        self._two_sides = TwoSides(world, ether)
 
     def find(self, box: Box, oif: str, via: Address, packet: Packet) -> Answer:
         """Who takes a packet for ``via``."""
@@ -147,7 +152,7 @@ class Neighbours:
         sound = [e for s, e in found if s == best and e.refusal is None] if best else []
         if sound:
             return self._chosen(call, sound, box)
-        return self._nobody(call, segment, [e for _, e in found])
+        return self._nobody(call, segment, found)
 
     def _chosen(self, call: Call, ears: list[Ear], box: Box | None) -> Answer:
         """One of those who answer: the one whom the caller knows already, else whoever comes first."""
@@ -159,6 +164,9 @@ class Neighbours:
             self._journey.odd[f"{fork.at}: {fork.what}"] = None
             place = known[0].place if known else places[self._journey.pick(fork, len(places))]
             chosen = next(each for each in ears if each.place == place)
+        refused = self._two_sides.unanswered(call.caller, call.link, chosen) if box else None
+        if refused is not None:
+            return _refused(refused)
         if (call.caller, call.link, call.via) in self._journey.met:
             return Found(chosen)
         return self._claims.heard(call, chosen)
@@ -179,7 +187,7 @@ class Neighbours:
         if ear is not None and ear.refusal is None:
             return Found(ear, is_fixed=True)
         text = f"{box.place}: {call.via} is fixed at {entry.mac} on {call.link}, which nobody has"
-        return self._nobody(call, segment, [ear] if ear else [], text)
+        return self._nobody(call, segment, [(OWN, ear)] if ear else [], text)
 
     def _to_the_client(
         self, box: Box, oif: str, via: Address, segment: Segment, packet: Packet
@@ -213,17 +221,35 @@ class Neighbours:
         way = self._way(client, segment)
         return None if way is None else Outside(way)
 
+    def _blame(
+        self, call: Call, refused: Sequence[tuple[int, Ear]], *, is_sure: bool
+    ) -> Refusal | None:
+        """Whoever has the address itself comes before those who would answer for another link."""
+        return (
+            first(each.refusal for strength, each in refused if strength == OWN)
+            or self._two_sides.astray(call.caller, call.link, call.via, is_sure=is_sure)
+            or first(each.refusal for _, each in refused)
+        )
+
     def _nobody(
-        self, call: Call, segment: Segment, refused: list[Ear], text: str | None = None
+        self,
+        call: Call,
+        segment: Segment,
+        refused: Sequence[tuple[int, Ear]],
+        text: str | None = None,
     ) -> Nobody:
-        blame: Refusal | None = next((each.refusal for each in refused if each.refusal), None)
+        blame = self._blame(call, refused, is_sure=not segment.exits)
         where = f"{call.caller}: {call.via} on {call.link}"
         if segment.blind:
             return Nobody("unmodelled", f"{where}: {segment.blind[0]}", call.caller, str(call.via))
         if blame is not None:
-            return Nobody(blame.kind, blame.text, blame.place, blame.link)
+            return _refused(blame)
         if segment.exits:
             text = f"{where} is a machine that was not observed"
             return Nobody("unmodelled", text, call.caller, str(call.via))
         text = text or f"{call.caller}: nobody on {call.link} answers for {call.via}"
         return Nobody("neighbour", text, call.caller)
+
+
+def _refused(refusal: Refusal) -> Nobody:
+    return Nobody(refusal.kind, refusal.text, refusal.place, refusal.link, refusal.vlan)

@@ -7,13 +7,14 @@ Facts: veth(4), bridge(8), br_handle_frame and should_deliver in net/bridge, dri
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
-from homelab.diagnosis import vlan_filter
+from homelab.diagnosis import virtual_function, vlan_filter
 from homelab.diagnosis.box import Box
+from homelab.diagnosis.frame import Crossing, Ear, Exit, Frame, Segment
 from homelab.diagnosis.vlan_filter import Inside, Tags
-from homelab.diagnosis.world import ISOLATED, World, deaf, mode_of
+from homelab.diagnosis.world import ISOLATED, UPPER, World, deaf, mode_of
 from homelab.model.kernel import Link
 from homelab.model.place import Place
 
@@ -21,83 +22,7 @@ MOST_TAGS = 4
 MOST_FRAMES = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class Crossing:
-    """What a bridge does with the frame: from port to port, or from (None) or up to (None) itself."""
-
-    place: Place
-    bridge: str
-    physin: str | None
-    physout: str | None
-    tagged: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What keeps a frame back; ``kind`` is that of a cause: vlan or link."""
-
-    kind: str
-    place: Place
-    link: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ear:
-    """A link that hears the frame; ``port`` if it came by a bridge's.
-
-    ``is_far``: it is another machine, on the same LAN. ``refusal``: it would hear it but for that.
-    """
-
-    place: Place
-    link: str
-    port: str | None = None
-    crossings: tuple[Crossing, ...] = ()
-    refusal: Refusal | None = None
-    is_far: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """A link by which the frame leaves for machines that were not observed."""
-
-    place: Place
-    link: str
-    tags: Tags = ()
-    crossings: tuple[Crossing, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """``blind`` says what could not be followed."""
-
-    ears: tuple[Ear, ...] = ()
-    exits: tuple[Exit, ...] = ()
-    blind: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """A frame at a link: on its way out, or (``inward``) in; with its VLAN tags and its past."""
-
-    place: Place
-    link: str
-    inward: bool = False
-    tags: Tags = ()
-    crossings: tuple[Crossing, ...] = ()
-    port: str | None = None
-    refusal: Refusal | None = None
-    is_far: bool = False
-
-    def refused(self, kind: str, link: str, text: str) -> "_Frame":
-        first = self.refusal or Refusal(kind, self.place, link, f"{self.place}: {text}")
-        return replace(self, refusal=first)
-
-    def at(self, place: Place, link: str, *, inward: bool) -> "_Frame":
-        return replace(self, place=place, link=link, inward=inward, port=None)
-
-
-_Found: TypeAlias = _Frame | Ear | Exit | str
+_Found: TypeAlias = Frame | Ear | Exit | str
 
 
 class Ether:
@@ -111,23 +36,41 @@ class Ether:
         """Who hears what this link sends."""
         key = place, link, False
         if key not in self._known:
-            self._known[key] = self._explore((_Frame(place, link),), (place, link))
+            start = Frame(place, link, mac=self._mac(place, link))
+            self._known[key] = self._explore((start,), (place, link))
         return self._known[key]
+
+    def on_another(self, place: Place, vlan: Link) -> Iterator[tuple[str, Segment]]:
+        """Who would hear a VLAN link that stood on another link of its place, by that link's name."""
+        box = self._world.observed(place)
+        tags = (vlan_filter.tag_of(vlan),)
+        for each in box.here.links:
+            if each.kind not in UPPER and each.index != vlan.peer and each.master is None:
+                key = place, f"{vlan.name}@{each.name}", False
+                if key not in self._known:
+                    frame = Frame(place, each.name, tags=tags, mac=vlan.mac)
+                    self._known[key] = self._explore((frame,), (place, vlan.name))
+                yield each.name, self._known[key]
+
+    def _mac(self, place: Place, link: str) -> str | None:
+        box = self._world.box(place)
+        found = box.by_name.get(link) if box else None
+        return found.mac if found else None
 
     def wire(self, place: Place, link: str) -> Segment:
         """Who hears a machine on the wire of this link, the link included."""
         key = place, link, True
         if key not in self._known:
-            there = (_Frame(place, link, inward=True), _Frame(place, link))
+            there = (Frame(place, link, inward=True), Frame(place, link))
             self._known[key] = self._explore(there, None)
         return self._known[key]
 
-    def _explore(self, starts: tuple[_Frame, ...], start: tuple[Place, str] | None) -> Segment:
+    def _explore(self, starts: tuple[Frame, ...], start: tuple[Place, str] | None) -> Segment:
         ears: dict[tuple[Place, str], Ear] = {}
         exits: list[Exit] = []
         blind: list[str] = []
         seen: set[tuple[Place, str, bool, Tags]] = set()
-        free, refused = list(reversed(starts)), list[_Frame]()
+        free, refused = list(reversed(starts)), list[Frame]()
         while free or refused:
             frame = (free or refused).pop()
             key = frame.place, frame.link, frame.inward, frame.tags
@@ -139,9 +82,10 @@ class Ether:
                 break
             for found in self._step(frame):
                 if isinstance(found, Ear):
-                    ears.setdefault((found.place, found.link), found)
+                    _remember(ears, found)
                 elif isinstance(found, str):
-                    blind.append(found)
+                    # What a frame meets after it was kept back changes nothing of its fate.
+                    blind.extend([found] if frame.refusal is None else ())
                 elif isinstance(found, Exit):
                     exits.append(found)
                 else:
@@ -150,7 +94,7 @@ class Ether:
             ears.pop(start, None)
         return Segment(tuple(ears.values()), tuple(exits), tuple(dict.fromkeys(blind)))
 
-    def _step(self, frame: _Frame) -> Iterator[_Found]:
+    def _step(self, frame: Frame) -> Iterator[_Found]:
         box = self._world.box(frame.place)
         link = box.by_name.get(frame.link) if box else None
         if box is None or link is None:
@@ -161,7 +105,7 @@ class Ether:
         here = frame if link.up else frame.refused("link", link.name, f"link {link.name} is down")
         yield from self._in(box, link, here) if frame.inward else self._out(box, link, here)
 
-    def _out(self, box: Box, link: Link, frame: _Frame) -> Iterator[_Found]:
+    def _out(self, box: Box, link: Link, frame: Frame) -> Iterator[_Found]:
         """What becomes of a frame that leaves a link."""
         for place, each in self._world.children(frame.place, link):
             if each.kind in ISOLATED:
@@ -177,18 +121,19 @@ class Ether:
         elif link.kind == "veth" and (peer := self._world.peer(frame.place, link)):
             yield frame.at(*peer, inward=True)
         elif self._world.is_outer(frame.place, link):
+            frame = virtual_function.leaving(self._world.virtual_function(frame.place, link), frame)
             if frame.refusal is None:
                 yield Exit(frame.place, link.name, frame.tags, frame.crossings)
             yield from self._over_the_lan(frame)
 
-    def _over_the_lan(self, frame: _Frame) -> Iterator[_Frame]:
+    def _over_the_lan(self, frame: Frame) -> Iterator[Frame]:
         """Every other machine that was observed may hang on the same LAN by a NIC of its own."""
         if not frame.is_far:
             for place, link in self._world.outer:
                 if place != frame.place:
                     yield replace(frame.at(place, link.name, inward=True), is_far=True)
 
-    def _down(self, link: Link, frame: _Frame) -> Iterator[_Found]:
+    def _down(self, link: Link, frame: Frame) -> Iterator[_Found]:
         """From a VLAN or macvlan link to what it stands on; a macvlan never hears its parent."""
         found = self._world.parent(frame.place, link)
         if found is None or mode_of(link) is None:
@@ -210,8 +155,11 @@ class Ether:
                 if not here and other.kind != "vlan" and mode_of(other) == "bridge":
                     yield frame.at(where, other.name, inward=True)
 
-    def _in(self, box: Box, link: Link, frame: _Frame) -> Iterator[_Found]:
+    def _in(self, box: Box, link: Link, frame: Frame) -> Iterator[_Found]:
         """A frame arrives at a link."""
+        if frame.is_far:
+            function = self._world.virtual_function(frame.place, link)
+            frame = virtual_function.entering(function, frame)
         master = box.master(link)
         if master is not None and master.kind == "bridge":
             yield from self._bridged(box, master, link, frame)
@@ -220,13 +168,16 @@ class Ether:
         else:
             yield from self._up(link, frame)
 
-    def _up(self, link: Link, frame: _Frame) -> Iterator[_Found]:
+    def _up(self, link: Link, frame: Frame) -> Iterator[_Found]:
         """A frame comes up at a link: to its own addresses, or to what stands on it."""
         taken = False
         for place, each in self._world.children(frame.place, link):
             if each.kind == "vlan":
-                if frame.tags[-1:] == (vlan_filter.tag_of(each),):
-                    yield replace(frame.at(place, each.name, inward=True), tags=frame.tags[:-1])
+                up = frame.at(place, each.name, inward=True)
+                if frame.tags[-1:] != (vlan_filter.tag_of(each),):
+                    number = each.options.get("vlan_id", "")
+                    up = up.mistagged(each.name, f"frames of VLAN {number} only")
+                yield replace(up, tags=frame.tags[:-1])
             elif mode_of(each) is None:
                 yield f"{place}: {each.kind} {each.name} is not modelled in its mode"
             else:
@@ -234,12 +185,15 @@ class Ether:
                 yield frame.at(place, each.name, inward=True)
         if taken:
             yield f"{frame.place}: a macvlan in mode passthru takes what comes to {link.name}"
-        elif not frame.tags:
+        else:
+            # A tag with id 0 is taken as none (IEEE 802.1Q, 6.9).
+            tagged = vlan_filter.outer_vlan(frame.tags)
+            here = frame.mistagged(link.name, "frames without a tag") if tagged else frame
             yield Ear(
-                frame.place, link.name, frame.port, frame.crossings, frame.refusal, frame.is_far
+                frame.place, link.name, frame.port, frame.crossings, here.refusal, frame.is_far
             )
 
-    def _bridged(self, box: Box, bridge: Link, port: Link, frame: _Frame) -> Iterator[_Found]:
+    def _bridged(self, box: Box, bridge: Link, port: Link, frame: Frame) -> Iterator[_Found]:
         """A frame arrives at a port: up to the bridge itself, and on to the other ports."""
         if port.port is not None and port.port.state != "forwarding":
             text = f"port {port.name} of bridge {bridge.name} is {port.port.state}"
@@ -251,13 +205,14 @@ class Ether:
         yield from self._flood(box, bridge, port, frame)
 
     def _flood(
-        self, box: Box, bridge: Link, come_by: Link | None, frame: _Frame
+        self, box: Box, bridge: Link, come_by: Link | None, frame: Frame
     ) -> Iterator[_Found]:
         """To every port but the one it came by; what came by one, also up to the bridge itself."""
         inside, why = Inside(None, frame.tags), None
         if vlan_filter.is_filtering(bridge):
             inside, why = vlan_filter.enter(bridge, come_by or bridge, frame.tags)
-        frame = frame.refused("vlan", (come_by or bridge).name, why) if why else frame
+        if why:
+            frame = frame.refused("vlan", (come_by or bridge).name, why, inside.vlan or 0)
         if come_by is not None:
             up = self._leaving(bridge, bridge, come_by, inside, frame)
             yield from self._up(bridge, replace(up, link=bridge.name, port=come_by.name))
@@ -267,8 +222,8 @@ class Ether:
                 yield out.at(frame.place, each.name, inward=False)
 
     def _leaving(
-        self, bridge: Link, to: Link, come_by: Link | None, inside: Inside, frame: _Frame
-    ) -> _Frame:
+        self, bridge: Link, to: Link, come_by: Link | None, inside: Inside, frame: Frame
+    ) -> Frame:
         """The frame as it leaves the bridge by a port, or by itself."""
         tags, why = inside.tags, None
         if vlan_filter.is_filtering(bridge):
@@ -277,7 +232,7 @@ class Ether:
         crossing = Crossing(frame.place, bridge.name, physin, physout, bool(tags))
         crossed = replace(frame, tags=tags, crossings=(*frame.crossings, crossing))
         if why:
-            crossed = crossed.refused("vlan", to.name, why)
+            crossed = crossed.refused("vlan", to.name, why, inside.vlan)
         if to.up and to.port is not None and to.port.state != "forwarding":
             text = f"port {to.name} of bridge {bridge.name} is {to.port.state}"
             crossed = crossed.refused("link", to.name, text)
@@ -285,6 +240,14 @@ class Ether:
             text = f"ports {come_by.name} and {to.name} of bridge {bridge.name} are isolated"
             crossed = crossed.refused("link", to.name, text)
         return crossed
+
+
+def _remember(ears: dict[tuple[Place, str], Ear], found: Ear) -> None:
+    """Of several ways to one link the first counts, and one that nothing keeps back before all."""
+    key = found.place, found.link
+    known = ears.get(key)
+    if known is None or (known.refusal is not None and found.refusal is None):
+        ears[key] = found
 
 
 def _may_turn(come_by: Link | None, port: Link) -> bool:

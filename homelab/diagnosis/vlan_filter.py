@@ -28,6 +28,11 @@ def tag_of(link: Link) -> Tag:
     return link.options.get("vlan_protocol", DEFAULT_PROTOCOL), link.options.get("vlan_id", "")
 
 
+def outer_vlan(tags: Tags) -> int:
+    """The id of the outermost tag; 0 where there is none, or none with a VLAN."""
+    return int(tags[-1][1]) if tags and tags[-1][1].isdecimal() else 0
+
+
 def is_filtering(bridge: Link) -> bool:
     return bridge.options.get("vlan_filtering") == "1"
 
@@ -56,9 +61,8 @@ def _classify(bridge: Link, port: Link, tags: Tags) -> tuple[int | None, Tags]:
     pvid = next((each.first for each in port.vlans if each.pvid), None)
     if not tags or tags[-1][0] != _protocol(bridge):
         return pvid, tags
-    number = int(tags[-1][1]) if tags[-1][1].isdecimal() else 0
     # A tag with id 0 gives a priority only (IEEE 802.1Q, 6.9).
-    return number or pvid, tags[:-1]
+    return outer_vlan(tags) or pvid, tags[:-1]
 
 
 def _protocol(bridge: Link) -> str:

@@ -10,12 +10,12 @@ from homelab.diagnosis.box import Box
 from homelab.diagnosis.bridge_hooks import bridge_hooks
 from homelab.diagnosis.bridge_ports import lost_frame
 from homelab.diagnosis.discovery import Discovery
+from homelab.diagnosis.frame import Crossing, Ear
 from homelab.diagnosis.journey import Arrived, Ended, Journey
 from homelab.diagnosis.mtu import entering, leaving_by_port
 from homelab.diagnosis.neighbours import Found, Neighbours, Nobody, Outside
 from homelab.diagnosis.netfilter import Context
 from homelab.diagnosis.packet import Packet
-from homelab.diagnosis.segment import Crossing, Ear
 from homelab.diagnosis.vantage import Client
 from homelab.diagnosis.world import World
 from homelab.model.place import Address
@@ -79,7 +79,7 @@ class Wire:
         return self._carried(found, packet, client.link, None)
 
     def _stuck(self, found: Nobody, packet: Packet, iif: str | None, oif: str) -> Ended:
-        return self._journey.ended(
+        end = self._journey.ended(
             found.at,
             "neighbour",
             found.kind,
@@ -89,6 +89,7 @@ class Wire:
             iif=iif,
             oif=oif,
         )
+        return replace(end, cause=replace(end.cause, vlan=found.vlan))
 
     def _carried(
         self, found: Found | Outside, packet: Packet, oif: str, box: Box | None

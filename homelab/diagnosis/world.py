@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from homelab.diagnosis.box import Box
+from homelab.diagnosis.virtual_function import Function
 from homelab.model.kernel import Link
 from homelab.model.place import HOST, Place
 from homelab.model.snapshot import Snapshot
@@ -124,6 +125,22 @@ class World:
         if link.kind in INNER or link.loopback:
             return False
         return link.kind != "veth" or self.peer(place, link) is None
+
+    @cached_property
+    def _functions(self) -> dict[str, Function]:
+        """Virtual functions by their hardware address: VF links bear it in whatever place they are."""
+        return {
+            vf.mac: Function(box.place, link.name, vf)
+            for box in self.boxes()
+            for link in box.here.links
+            for vf in link.vfs
+            if vf.mac
+        }
+
+    def virtual_function(self, place: Place, link: Link) -> Function | None:
+        """The virtual function that a link is the driver's side of."""
+        found = self._functions.get(link.mac or "")
+        return None if found and (found.place, found.card) == (place, link.name) else found
 
     @cached_property
     def outer(self) -> tuple[tuple[Place, Link], ...]:

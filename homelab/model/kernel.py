@@ -44,6 +44,16 @@ class BridgeVlan:
 
 
 @dataclass(frozen=True, slots=True)
+class VirtualFunction:
+    """One row ``vf N`` of an SR-IOV card (PF) in ``ip -d link``; ``vlan`` 0 means none."""
+
+    index: int
+    mac: str | None = None
+    vlan: int = 0
+    spoof_check: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """One row of ``ip -d link``.
 
@@ -73,6 +83,7 @@ class Link:
     options: Mapping[str, str] = field(default_factory=lambda: Empty)
     port: BridgePort | None = None
     vlans: tuple[BridgeVlan, ...] = ()
+    vfs: tuple[VirtualFunction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

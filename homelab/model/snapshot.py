@@ -24,6 +24,7 @@ class Snapshot:
     ``host`` is the host's name in the inventory, or its host name. ``kept_sysctls`` are those of the
     host that homelab keeps over reboots in its own file: key → (value, what it was before).
     ``daemon_files`` has what lies beside each daemon, also of one that does not answer.
+    ``lacks`` names what the host's kernel is known not to have: ``8021q``, VLAN links.
     """
 
     schema: str = SCHEMA
@@ -35,6 +36,7 @@ class Snapshot:
     unread: Mapping[str, str] = field(default_factory=dict)
     kept_sysctls: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     daemon_files: Mapping[Place, DaemonFile] = field(default_factory=dict)
+    lacks: tuple[str, ...] = ()
 
     def resolve(self, place: Place) -> Place:
         """The name under which ``namespaces`` holds this place, if it holds it at all."""

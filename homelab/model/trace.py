@@ -54,6 +54,8 @@ class Cause:
     ``kind`` is rule, policy, route, sysctl, neighbour, vlan, link, socket or unmodelled.
     ``iif`` and ``oif`` are the interfaces between which the packet was at that moment, ``source``
     and ``destination`` its addresses then (after any translation): what a fix has to match.
+    ``vlan`` is the VLAN in which the frame was (0: without a tag) where ``key`` is the link that
+    does not take it.
     """
 
     at: Place
@@ -73,6 +75,7 @@ class Cause:
     oif: str | None = None
     source: Address | None = None
     destination: Address | None = None
+    vlan: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Target
 from homelab.system import docker_read, lxd_read
 from homelab.system.doors import Door
+from homelab.system.kernel_features import lacking
 from homelab.system.netns_ids import inode
 from homelab.system.parse_sysctls import KEPT_FILE, parse_kept
 from homelab.system.processes import lxc_guests, sweep
@@ -70,6 +71,7 @@ class LiveSystem:
             unread=self._absent(runtime, monitored) | sighting.unread,
             kept_sysctls=_kept_sysctls(),
             daemon_files=daemon_files,
+            lacks=lacking(),
         )
 
     def run(self, operation: Operation) -> None:

@@ -5,7 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from ipaddress import ip_interface
 
-from homelab.model.kernel import BridgePort, BridgeVlan, FdbEntry, Link, LinkAddress
+from homelab.model.kernel import (
+    BridgePort,
+    BridgeVlan,
+    FdbEntry,
+    Link,
+    LinkAddress,
+    VirtualFunction,
+)
 from homelab.model.place import Interface
 from homelab.system.rows import (
     Row,
@@ -57,6 +64,17 @@ def _link(row: Row, index: Mapping[str, int]) -> Link:
         altnames=words(row, "altnames"),
         options=_options(row, info),
         port=_port(info),
+        vfs=tuple(_virtual_function(each) for each in items(row, "vfinfo_list")),
+    )
+
+
+def _virtual_function(row: Row) -> VirtualFunction:
+    tags = items(row, "vlan_list")
+    return VirtualFunction(
+        index=count(row, "vf"),
+        mac=(text(row, "address") or text(row, "mac")).lower() or None,
+        vlan=count(tags[0], "vlan") if tags else count(row, "vlan"),
+        spoof_check=row.get("spoofchk") is True,
     )
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from homelab.diagnosis import segment as module
-from homelab.diagnosis.segment import Ear, Ether, Segment
+from homelab.diagnosis.frame import Ear, Segment
+from homelab.diagnosis.segment import Ether
 from homelab.diagnosis.world import World
 from homelab.model.kernel import BridgePort, BridgeVlan
 from homelab.model.place import HOST, ROUTER, Place, netns

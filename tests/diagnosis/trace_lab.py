@@ -37,6 +37,9 @@ class Lab:
         self.spaces: dict[Place, Namespace] = {}
         self._next = 10
 
+    def count_links_from(self, index: int) -> None:
+        self._next = index
+
     def place(self, name: Place, *, forwards: bool = False) -> None:
         self.spaces[name] = Namespace(
             inode=len(self.spaces) + 1,
@@ -49,7 +52,7 @@ class Lab:
 
     def link(self, where: Place, name: str, kind: str = "", **more: Any) -> Link:
         self._next += 1
-        more.setdefault("mac", f"02:00:00:00:00:{self._next:02x}")
+        more.setdefault("mac", f"02:00:00:00:{self._next >> 8:02x}:{self._next & 255:02x}")
         link = Link(self._next, name, kind, **more)
         self.change(where, links=(*self.spaces[where].links, link))
         return link
