@@ -16,6 +16,7 @@ CHECKING = ("veth", "macvlan", "macvtap")
 """Kinds of links that drop what comes in and is longer than their MTU."""
 
 TAG_ROOM = 4
+MOST_TAGS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,16 @@ def entering(box: Box, name: str) -> int | None:
     """What comes in by a link at most; None where that is up to its hardware."""
     link = box.by_name.get(name)
     return link.mtu + TAG_ROOM if link is not None and link.kind in CHECKING else None
+
+
+def below_vlans(box: Box, name: str) -> str:
+    """The link by which frames come that a VLAN link hears; a VLAN link itself takes any length."""
+    link = box.by_name.get(name)
+    for _ in range(MOST_TAGS):
+        if link is None or link.kind != "vlan" or link.peer_netns is not None:
+            break
+        link = box.by_index.get(link.peer or 0)
+    return link.name if link is not None else name
 
 
 def leaving_by_port(port: Link, *, shown_to_ip: bool) -> int:

@@ -12,7 +12,7 @@ from homelab.diagnosis.bridge_ports import lost_frame
 from homelab.diagnosis.discovery import Discovery
 from homelab.diagnosis.frame import Crossing, Ear
 from homelab.diagnosis.journey import Arrived, Ended, Journey
-from homelab.diagnosis.mtu import entering, leaving_by_port
+from homelab.diagnosis.mtu import below_vlans, entering, leaving_by_port
 from homelab.diagnosis.neighbours import Found, Neighbours, Nobody, Outside
 from homelab.diagnosis.netfilter import Context
 from homelab.diagnosis.packet import Packet
@@ -104,7 +104,7 @@ class Wire:
             return Arrived(None, packet, oif)
         there = self._world.observed(found.ear.place)
         if found.ear.port is None:
-            came_by = found.ear.link
+            came_by = below_vlans(there, found.ear.link)
             self._journey.limit(there.place, came_by, entering(there, came_by), packet)
         same = box is not None and there.place == box.place
         packet = packet.arriving(same_namespace=same)

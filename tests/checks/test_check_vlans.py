@@ -10,9 +10,9 @@ from homelab.model.finding import Case, Finding
 from homelab.model.inventory import ContainerNetwork, Guest, Host, Inventory, Nic
 from homelab.model.kernel import BridgePort, BridgeVlan, Link, VirtualFunction
 from homelab.model.lxc import Instance, Runtime
-from homelab.model.place import HOST, Place
+from homelab.model.place import HOST, ROUTER, Place
 from homelab.model.snapshot import Snapshot
-from homelab.model.trace import Cause, Large, Outcome
+from homelab.model.trace import Cause, Large, Outcome, Target
 from homelab.workflow.look import diagnose
 from tests import captured_vlans
 from tests.checks.cases import (
@@ -60,7 +60,7 @@ def first_of(name: str) -> Finding:
     return diagnose(UPLINK, captured_vlans.snapshot(name)).findings[0]
 
 
-@pytest.mark.parametrize("name", [each for each in captured_vlans.NAMES if each != "healthy"])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_what_a_real_kernel_showed_gets_its_code_first(name: str) -> None:
     finding = first_of(name)
 
@@ -75,6 +75,22 @@ def test_a_healthy_lab_with_vlans_gets_none() -> None:
 
     assert found.findings == ()
     assert [each.reachable for each in found.case.judgements] == [True]
+
+
+def test_the_large_packets_that_really_vanish_are_those_of_the_finding() -> None:
+    """From the client behind the router; the one in the LAN of the uplink is answered directly."""
+    name = "vlan-mtu"
+    made = Case(UPLINK, captured_vlans.snapshot(name), judge(UPLINK, captured_vlans.snapshot(name)))
+    trace = captured_vlans.tracer(name).trace("netns:client", Target(ip_address("10.90.1.10")))
+    seen = replace(made, judgements=(replace(made.judgements[0], traces=(trace,)),))
+
+    (finding,) = check(name)(seen)
+
+    assert captured_vlans.seen(name)["large"] == "timeout"
+    assert captured_vlans.seen(name)["probes"]["app"]["192.168.1.9"] == "answered"
+    assert finding.at == ROUTER
+    assert finding.fix is not None
+    assert finding.fix.commands == ("ssh router ip link set dev lan mtu 1500",)
 
 
 def with_nic(snapshot: Snapshot, *, own: bool, **device: str) -> Snapshot:

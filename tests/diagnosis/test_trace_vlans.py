@@ -6,6 +6,7 @@ from ipaddress import ip_address
 import pytest
 
 from homelab.diagnosis.frame import Ear, Refusal
+from homelab.diagnosis.mtu import below_vlans
 from homelab.diagnosis.segment import Ether
 from homelab.diagnosis.two_sides import first
 from homelab.diagnosis.world import World
@@ -233,3 +234,21 @@ def test_what_is_known_comes_before_what_may_be() -> None:
 
     assert first([may, None, does]) is does
     assert first([None]) is None
+
+
+def test_the_length_of_a_frame_is_limited_below_its_vlan_link() -> None:
+    """As the kernel showed: what comes in by a veth of 1400 bytes in a VLAN of 1500 is dropped."""
+    box = World(wired().snapshot()).observed(A)
+
+    assert below_vlans(box, "eth0.20") == "eth0"
+    assert below_vlans(box, "eth0") == "eth0"
+    assert below_vlans(box, "gone") == "gone"
+
+
+def test_what_a_vlan_link_in_another_place_stands_on_is_not_looked_for() -> None:
+    made = wired()
+    made.set_link(A, "eth0.20", peer_netns=7)
+    assert below_vlans(World(made.snapshot()).observed(A), "eth0.20") == "eth0.20"
+
+    made.set_link(A, "eth0.20", peer_netns=None, peer=4711)
+    assert below_vlans(World(made.snapshot()).observed(A), "eth0.20") == "eth0.20"

@@ -14,11 +14,12 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 
-from homelab.model.kernel import Namespace
-from homelab.model.place import Place, netns
+from homelab.model.place import netns
 from homelab.model.trace import Target
 from homelab.system.collect import collect
-from homelab.system.live import LiveSystem
+from homelab.system.doors import Door
+from homelab.system.namespaces import parse
+from homelab.system.netns_ids import Question, inode, netns_ids
 from homelab.system.probe import probe
 
 NAMES = ("client", "router", "host", "guest", "app")
@@ -26,7 +27,6 @@ ADDRESSES = ("10.10.0.1", "10.10.0.2", "10.20.0.1", "10.20.0.12", "10.90.1.10", 
 KEPT = ("links", "vlans", "fdb", "ipv4", "ipv6", "sockets", "sysctls", "nft")
 ANSWER_TIME = 1.0
 PATIENCE = 60.0
-TRIES = 8
 BUILD = """
 for n in client router host guest app; do
   ip netns add $n; ip -n $n link set lo up; ip netns exec $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1
@@ -106,29 +106,22 @@ def _shell(script: str) -> None:
 
 def _seen() -> dict[str, object]:
     """The places as they are, and what packets between them meet."""
-    system = LiveSystem(timeout=PATIENCE)
-    namespaces = _namespaces(system)
-    places: dict[str, object] = {}
-    probes: dict[str, dict[str, str]] = {}
+    doors = {each: Door(netns(each), f"/run/netns/{each}") for each in NAMES}
     targets = [Target(ip_address(each)) for each in ADDRESSES]
-    for name in NAMES:
-        place: Place = netns(name)
-        door, here = system.door(place), namespaces[place]
-        sections = {key: each.text for key, each in collect(door, PATIENCE).items() if key in KEPT}
-        ids = {str(one): other for one, other in here.netns_ids.items()}
-        places[name] = {"inode": here.inode, "netns_ids": ids, "sections": sections}
+    places, probes = {}, {}
+    for name, door in doors.items():
+        sections = collect(door, PATIENCE)
+        ids = {each.peer_netns for each in parse(sections).links if each.peer_netns is not None}
+        question = Question(door.netns, frozenset(ids), [each.netns for each in doors.values()])
+        (known,) = netns_ids([question])
+        places[name] = {
+            "inode": inode(door.netns),
+            "netns_ids": known,
+            "sections": {key: each.text for key, each in sections.items() if key in KEPT},
+        }
         met = probe(door, targets, ANSWER_TIME)
         probes[name] = dict(zip(ADDRESSES, met, strict=True))
     return {"places": places, "probes": probes, "large": _large()}
-
-
-def _namespaces(system: LiveSystem) -> Mapping[Place, Namespace]:
-    """All of them: without KVM a machine may be too slow for the first look."""
-    for _ in range(TRIES):
-        snapshot = system.read()
-        if {netns(each) for each in NAMES} <= snapshot.namespaces.keys():
-            return snapshot.namespaces
-    raise SystemExit(f"could not be read: {snapshot.unread}")
 
 
 def _large() -> str:
