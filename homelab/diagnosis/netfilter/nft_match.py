@@ -67,6 +67,10 @@ def _membership(
     elements = scope.elements(right)
     if named and elements is None:
         return None
+    one = kinds[0].interval(right) if elements is None and len(kinds) == 1 else None
+    if one is not None:
+        low, high = one
+        return lambda value: isinstance(value, int) and low <= value <= high
     listed: object = [right] if elements is None else elements
     table = lookup(members(listed), kinds)
 
