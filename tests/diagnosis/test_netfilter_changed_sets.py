@@ -56,3 +56,15 @@ def test_a_mark_taken_from_a_set_is_not_known(target: str) -> None:
     found = firewall(iptables_nft=text).traverse("forward", tcp(80), CONTEXT)
 
     assert found.verdict == "unknown"
+
+
+def test_a_set_of_link_names_that_is_not_there_is_not_taken_for_a_name() -> None:
+    left = {"meta": {"key": "iifname"}}
+    place = {"family": "ip", "table": "t"}
+    chain = {"name": "f", "type": "filter", "hook": "forward", "prio": 0, "policy": "accept"}
+    asks = [{"match": {"op": "==", "left": left, "right": "@gone"}}, {"drop": None}]
+    objects = [{"chain": {**place, **chain}}, {"rule": {**place, "chain": "f", "expr": asks}}]
+
+    fire = firewall(nft_json=json.dumps({"nftables": objects}))
+
+    assert fire.traverse("forward", tcp(80), CONTEXT).verdict == "unknown"
