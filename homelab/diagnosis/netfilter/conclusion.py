@@ -1,7 +1,7 @@
 """The fates of one packet at one hook, gathered stage by stage, and the one answer they add up to."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from homelab.diagnosis.netfilter.conntrack import Connections, table
 from homelab.diagnosis.netfilter.door import Blame, Traversal
@@ -19,6 +19,8 @@ class Blamed:
 
     ruleset: Ruleset
     bridges: frozenset[str]
+    owners: dict[Rule, str] = field(default_factory=dict)
+    """The answers so far: the owner of a policy is looked for in all rules of its chain."""
 
     def rule(self, rule: Rule, kind: str, text: str) -> Blame:
         return Blame(
@@ -34,6 +36,11 @@ class Blamed:
         )
 
     def owner(self, rule: Rule) -> str:
+        if rule not in self.owners:
+            self.owners[rule] = self._owner(rule)
+        return self.owners[rule]
+
+    def _owner(self, rule: Rule) -> str:
         holders = (
             each.chains.get(rule.chain)
             for each in self.ruleset.tables

@@ -20,7 +20,7 @@ from homelab.diagnosis.packet import Packet
 _HARMLESS = frozenset(
     {
         "LOG", "NFLOG", "ULOG", "TRACE", "AUDIT", "TEE", "TCPOPTSTRIP", "CHECKSUM",
-        "CLASSIFY", "ECN", "IDLETIMER", "LED", "RATEEST", "SECMARK", "CONNSECMARK", "SET",
+        "CLASSIFY", "ECN", "IDLETIMER", "LED", "RATEEST", "SECMARK", "CONNSECMARK",
         "FLOWOFFLOAD", "NOOP",
     }
 )  # fmt: skip
@@ -176,6 +176,12 @@ def _tcpmss(given: Mapping[str, str]) -> Step:
     return Change(clamped) if "clamp-mss-to-pmtu" in given else Change(lambda packet, _: packet)
 
 
+def _set(given: Mapping[str, str]) -> Step:
+    """SET changes a set; with ``--map-set`` it takes marks for the packet from one."""
+    is_mapped = "map-set" in given
+    return Change(lambda packet, _: None if is_mapped else packet)
+
+
 def _to(kind: str, option: str) -> Callable[[Mapping[str, str]], Step | None]:
     """DNAT, SNAT, MASQUERADE and REDIRECT: to addresses, ports, or both."""
 
@@ -195,7 +201,7 @@ def _ports_only(kind: str, text: str) -> Translation | None:
 
 
 def _destination(kind: str, text: str) -> Translation | None:
-    """``A``, ``A-B``, ``A:PORT``, ``[A]:PORT-PORT``, ``:PORT``; a port may have a ``/BASE``."""
+    """``A``, ``A-B``, ``A:PORT``, ``[A]:PORT-PORT``, ``:PORT``; not a shifted range (``/BASE``)."""
     if text.startswith("["):
         hosts, _, ports = text[1:].partition("]")
         ports = ports.removeprefix("-").removeprefix("[").rpartition("]")[2].removeprefix(":")
@@ -203,7 +209,7 @@ def _destination(kind: str, text: str) -> Translation | None:
         hosts, ports = text, ""
     else:
         hosts, _, ports = text.partition(":")
-    found = _ports_only(kind, ports.partition("/")[0])
+    found = _ports_only(kind, ports)
     if found is None or not hosts:
         return found if ports else None
     first, _, last = hosts.partition("-")
@@ -236,4 +242,5 @@ _TARGETS: Mapping[str, Callable[[Mapping[str, str]], Step | None]] = {
     "MASQUERADE": _to("masquerade", "to-ports"),
     "REDIRECT": _to("redirect", "to-ports"),
     "NETMAP": _netmap,
+    "SET": _set,
 }

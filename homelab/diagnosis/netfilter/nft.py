@@ -85,7 +85,7 @@ def _drafts(objects: Iterator[tuple[str, Json]]) -> Mapping[tuple[str, str], _Dr
 
 
 def _table(key: tuple[str, str], draft: _Draft, lines: Mapping[Key, Lines], links: Links) -> Table:
-    scope = Scope(draft.sets, links)
+    scope = Scope(_settled(draft), links)
     names = {**dict.fromkeys(draft.chains), **dict.fromkeys(draft.rules)}
     chains = {}
     for name in names:
@@ -96,6 +96,26 @@ def _table(key: tuple[str, str], draft: _Draft, lines: Mapping[Key, Lines], link
         )
         chains[name] = _chain(key, name, draft.chains.get(name, {}), rules, texts.devices)
     return Table("nft", *key, chains)
+
+
+def _settled(draft: _Draft) -> Mapping[str, object]:
+    """The sets and maps; one that rules add to or delete from may change under this very packet."""
+    changed = {
+        str(inner.get(kind)).removeprefix("@")
+        for rules in draft.rules.values()
+        for rule in rules
+        for kind, inner in _statements(rule)
+        if kind in {"set", "map"}
+    }
+    return {name: None if name in changed else each for name, each in draft.sets.items()}
+
+
+def _statements(rule: Json) -> Iterator[tuple[str, Json]]:
+    listed = rule.get("expr")
+    for each in listed if isinstance(listed, list) else ():
+        for kind, inner in each.items() if isinstance(each, dict) else ():
+            if isinstance(inner, dict):
+                yield str(kind), inner
 
 
 def _rule(

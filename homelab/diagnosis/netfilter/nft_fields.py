@@ -188,6 +188,18 @@ _OTHER_PROTOCOLS = frozenset(
 )
 
 
+def _untold(_packet: Packet) -> None:
+    return None
+
+
+_UNTOLD: Mapping[str, Field] = {
+    "tcp": Field(_in("tcp", _untold), (kinds.NUMBER,)),
+    "udp": Field(_in("udp", _untold), (kinds.NUMBER,)),
+    "icmp": Field(_in("icmp", _untold), (kinds.NUMBER,)),
+    "icmpv6": Field(_in("icmp6", _untold), (kinds.NUMBER,)),
+}
+"""Fields that the model does not know: they are there only in a packet of that protocol."""
+
 _ADVERTISEMENT = 136
 
 
@@ -220,7 +232,7 @@ def payload(given: Json) -> Field | None:
     protocol, name = str(given.get("protocol")), str(given.get("field"))
     if protocol in _OTHER_PROTOCOLS:
         return _ABSENT
-    return PAYLOADS.get(protocol, {}).get(name)
+    return PAYLOADS.get(protocol, {}).get(name) or _UNTOLD.get(protocol)
 
 
 def meta(key: str, links: Links) -> Field | None:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
-from ipaddress import ip_network
 from typing import TypeAlias
 
 from homelab.diagnosis.netfilter.values import (
@@ -97,13 +96,12 @@ class Kind:
     def _prefix(self, given: object) -> Interval | None:
         if not isinstance(given, dict) or not self.form.startswith("address"):
             return None
-        try:
-            net = ip_network(f"{given.get('addr')}/{given.get('len')}", strict=False)
-        except ValueError:
+        first, length = self.scalar(given.get("addr")), given.get("len")
+        width = 32 if self.form == "address4" else 128
+        if first is None or not isinstance(length, int) or not 0 <= length <= width:
             return None
-        if net.version != int(self.form[-1]):
-            return None
-        return (int(net.network_address), int(net.broadcast_address))
+        hosts = (1 << (width - length)) - 1
+        return (first & ~hosts, first | hosts)
 
 
 def _text(given: object) -> Interval | None:

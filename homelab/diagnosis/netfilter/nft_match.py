@@ -31,6 +31,10 @@ def comparison(given: Json, scope: Scope) -> Test:
         return _ordered(left, operator, right)
     if left.kind.flags and len(left.kinds) == 1 and scope.elements(right) is None:
         return _flags(left, operator, right)
+    listed = _is_named(right) or scope.elements(right) is not None
+    one = None if listed or len(left.kinds) > 1 else left.kind.interval(right)
+    if one is not None:
+        return _within(left.get, *one, negated=operator == "!=")
     held = _membership(left.kinds, right, scope)
     return _guarded(left.get, held, negated=operator == "!=") if held else questions.undetermined
 
@@ -63,7 +67,7 @@ def _membership(
     kinds: tuple[Kind, ...], right: object, scope: Scope
 ) -> Callable[[Value], bool | None] | None:
     """Whether a value is the right side, or in it when that is a set."""
-    named = isinstance(right, str) and right.startswith("@")
+    named = _is_named(right)
     elements = scope.elements(right)
     if named and elements is None:
         return None
@@ -75,6 +79,22 @@ def _membership(
         return None if len(found) > 1 else found[0] is not None
 
     return held
+
+
+def _is_named(right: object) -> bool:
+    return isinstance(right, str) and right.startswith("@")
+
+
+def _within(get: Get, low: int, high: int, *, negated: bool) -> Test:
+    """The common case of ``_guarded`` in one step: one value or interval."""
+
+    def test(packet: Packet, context: Context) -> bool | None:
+        value = get(packet, context)
+        if isinstance(value, int):
+            return (low <= value <= high) is not negated
+        return None if value is None else False
+
+    return test
 
 
 def _guarded(get: Get, held: Callable[[Value], bool | None], *, negated: bool) -> Test:

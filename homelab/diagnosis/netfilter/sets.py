@@ -1,6 +1,6 @@
 """Sets of ipset(8), read from ``ipset save``, and the test whether a packet is in one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
@@ -68,7 +68,8 @@ class Sets:
     sets: Mapping[str, IpSet] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, text: str) -> "Sets":
+    def parse(cls, text: str, changed: Collection[str] = ()) -> "Sets":
+        """What ``ipset save`` printed, but for the sets that rules change: these are not judged."""
         sets: dict[str, IpSet] = {}
         for line in text.split("\n"):
             words = [each.text for each in split(line) or ()]
@@ -76,7 +77,7 @@ class Sets:
                 sets[words[1]] = IpSet(tuple(words[2].partition(":")[2].split(",")))
             elif len(words) >= 3 and words[0] == "add" and words[1] in sets:
                 sets[words[1]].lines.append((words[2], "nomatch" in words[3:]))
-        return cls(sets)
+        return cls({name: each for name, each in sets.items() if name not in changed})
 
     def test(self, name: str, ends: str) -> Test:
         wanted = tuple(ends.split(","))

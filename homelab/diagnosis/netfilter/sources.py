@@ -1,5 +1,6 @@
 """What a namespace printed, read into one ruleset, with what could not be read."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from homelab.diagnosis.netfilter import iptables, nft
@@ -9,13 +10,16 @@ from homelab.diagnosis.netfilter.rules import Ruleset, Table, Unread
 from homelab.diagnosis.netfilter.sets import Sets
 from homelab.model.kernel import Namespace
 
+# set_target in net/netfilter/xt_set.c adds and deletes at once: a later rule sees it for the same packet.
+_SET_TARGET = re.compile(r'--(?:add|del)-set "?([^\s"]+)')
 _IPTABLES = ("iptables-nft", "iptables-legacy", "ip6tables-nft", "ip6tables-legacy")
 
 
 def read(namespace: Namespace) -> Ruleset:
     """All rules of the namespace; each source that is missing is named for the family it concerns."""
     texts = {each.tool: each.text for each in namespace.rulesets}
-    sets = Sets.parse(texts.get("ipset", ""))
+    changed = {name for tool in _IPTABLES for name in _SET_TARGET.findall(texts.get(tool, ""))}
+    sets = Sets.parse(texts.get("ipset", ""), changed)
     tables = [
         table for tool in _IPTABLES for table in iptables.parse(tool, texts.get(tool, ""), sets)
     ]
