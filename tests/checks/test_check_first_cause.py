@@ -3,6 +3,7 @@
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
+from homelab.model.lxc import InstanceNetwork, Runtime
 from homelab.model.place import HOST, guest
 from tests.checks.cases import (
     WEB,
@@ -10,13 +11,17 @@ from tests.checks.cases import (
     at,
     case,
     cause,
+    check,
     codes,
     daemon,
     docker_network,
+    instance,
+    judged,
     lab,
     only,
     route,
     routes,
+    wanted,
 )
 
 DB = guest("db")
@@ -69,3 +74,25 @@ def test_a_bridge_that_is_down_takes_its_route_along_and_is_named() -> None:
     assert (finding.fault, finding.at) == ("host-link-down", WEB)
     assert finding.fix is not None
     assert finding.fix.commands[0].endswith("ip link set br-apps up")
+
+
+def test_an_ipv6_address_that_no_dhcp_hands_out_is_added_in_the_guest() -> None:
+    """`homelab apply` has nothing to change then, so it is not what is offered."""
+    inventory = wanted(nic="fd77::11")
+
+    (finding,) = check("guest-address-changed")(judged(lab(), inventory))
+
+    assert finding.fix is not None
+    assert finding.fix.commands == ("lxc exec web -- ip addr add fd77::11/64 dev eth0",)
+
+
+def test_an_ipv6_address_of_a_network_with_dhcp_is_applied() -> None:
+    network = InstanceNetwork("lxdbr0", managed=True, config={"ipv6.dhcp.stateful": "true"})
+    runtime = Runtime("lxd", "5.0.2", (instance(),), networks=(network,))
+
+    (finding,) = check("guest-address-changed")(
+        judged(lab(runtime=runtime), wanted(nic="fd77::11"))
+    )
+
+    assert finding.fix is not None
+    assert finding.fix.commands == ("homelab apply --yes",)
