@@ -38,7 +38,10 @@ CODE = "docker-pool-overlaps-lan"
 def claims(seen: Seen) -> bool:
     """The answer, or the check of its way back, ended at a bridge that covers the client."""
     backwards = seen.is_return or (seen.cause.key or "").endswith("rp_filter")
-    return backwards and seen.in_guest and not seen.by_firewall and _pool(seen) is not None
+    pool = _pool(seen)
+    if pool is None or not (backwards and seen.in_guest):
+        return False
+    return not seen.by_firewall or seen.cause.oif == pool.bridge
 
 
 def _pool(seen: Seen) -> DockerNetwork | None:

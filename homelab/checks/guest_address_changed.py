@@ -18,6 +18,9 @@ to its writer. To keep the address:
 
     lxc config device override NAME eth0 ipv4.address=ADDRESS
 
+A fixed address of IPv6 is handed out only by a network with `ipv6.dhcp.stateful`, to a guest that asks by DHCPv6;
+else it belongs into the guest's own network configuration, and the command that adds it for now is shown.
+
 Opens: nothing new.
 
 Undo: `homelab destroy`, or set the route as it was.
@@ -27,11 +30,17 @@ from collections.abc import Iterator
 
 from homelab.checks.advice import APPLY
 from homelab.checks.fault import Fault, Told, by_place
-from homelab.checks.lab import declared_names, has_address, is_unreachable, subnet_addresses
+from homelab.checks.lab import (
+    command,
+    declared_names,
+    has_address,
+    is_unreachable,
+    subnet_addresses,
+)
 from homelab.checks.seen import Group, Seen
 from homelab.checks.ways import chosen, is_elsewhere, is_lost_at_host, is_ours, reroute_fix
 from homelab.model.finding import Case, Finding, Fix
-from homelab.model.inventory import Guest
+from homelab.model.inventory import Guest, Nic
 from homelab.model.place import HOST, Address, Place, guest, guest_of
 
 CODE = "guest-address-changed"
@@ -54,11 +63,10 @@ def _wanted(seen: Seen) -> tuple[Address, ...]:
 def tells(group: Group) -> Told:
     seen, route = group[0], chosen(group[0], HOST)
     via = route.via if route else None
-    known = via in _wanted(seen)
     now = _now(seen.case, seen.place)
     fix = (
-        Fix(f"give {seen.place} its address {via} again", commands=(APPLY,))
-        if known
+        _give(seen.case, seen.place, via)
+        if via is not None and via in _wanted(seen)
         else reroute_fix(seen, HOST, seen.place)
     )
     return Told(
@@ -66,6 +74,26 @@ def tells(group: Group) -> Told:
         f"the guest has {now}",
         fix,
         at=seen.place,
+    )
+
+
+def _give(case: Case, place: Place, address: Address) -> Fix:
+    """LXD and Incus hand out fixed addresses of IPv6 only where their network does DHCPv6."""
+    declared = case.inventory.guest(guest_of(place) or "")
+    nic = declared.nic if declared else Nic()
+    networks = case.snapshot.runtime.networks if case.snapshot.runtime else ()
+    config = next((each.config for each in networks if each.name == nic.network), {})
+    if address.version == 4 or config.get("ipv6.dhcp.stateful") == "true":
+        return Fix(f"give {place} its address {address}", commands=(APPLY,))
+    near = subnet_addresses(case.snapshot, HOST)
+    lengths = (
+        each.interface.network.prefixlen for each in near if address in each.interface.network
+    )
+    words = ("ip", "addr", "add", f"{address}/{next(lengths, 64)}", "dev", nic.name)
+    return Fix(
+        f"give {place} its address {address} in its own network configuration; it gets none by "
+        f"DHCP, since {nic.network} has no `ipv6.dhcp.stateful`",
+        commands=(command(case, place, *words),),
     )
 
 
@@ -90,7 +118,7 @@ def _finding(case: Case, wanted: Guest, address: Address) -> Finding:
         "error" if is_unreachable(case, names) else "warning",
         place,
         f"{place}: the inventory gives it {address}, and it has {_now(case, place)}",
-        fix=Fix(f"give {place} its address {address}", commands=(APPLY,)),
+        fix=_give(case, place, address),
         affects=names,
     )
 

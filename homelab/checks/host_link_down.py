@@ -33,12 +33,19 @@ CODE = "host-link-down"
 
 
 def claims(seen: Seen) -> bool:
-    return seen.cause.kind == "link"
+    return seen.cause.kind == "link" or _bridge_down(seen) is not None
+
+
+def _bridge_down(seen: Seen) -> str | None:
+    """The judged network's own bridge: with it goes its route, and packets take the next best one."""
+    bridge = seen.network.bridge if seen.network and seen.at == seen.place else None
+    links = seen.here.links if seen.here and seen.cause.kind == "route" else ()
+    return next((each.name for each in links if each.name == bridge and not each.up), None)
 
 
 def tells(group: Group) -> Told:
     seen = group[0]
-    named = (seen.cause.key, seen.cause.oif, seen.cause.iif)
+    named = (_bridge_down(seen), seen.cause.key, seen.cause.oif, seen.cause.iif)
     links = {each.name: each for each in (seen.here.links if seen.here else ())}
     name = next((each for each in named if each in links), seen.cause.oif or seen.cause.iif)
     link = links.get(name or "")

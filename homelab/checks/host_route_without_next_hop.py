@@ -21,18 +21,19 @@ Opens: the subnet, to everyone whose packets reach the host.
 Undo: set the key again, and delete the route with protocol 201.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from homelab.checks.advice import opens
 from homelab.checks.fault import Fault, Told, by_network
-from homelab.checks.lab import next_hop, route_text
+from homelab.checks.lab import command, next_hop, route_text
 from homelab.checks.seen import Group, Seen
 from homelab.checks.ways import chosen, is_lost_at_host, is_on_link, our_route, removal, shown
 from homelab.model.finding import Fix
-from homelab.model.kernel import Route
+from homelab.model.kernel import NextHop, Route
 from homelab.model.lxc import Instance
 from homelab.model.operation import AddRoute, SetInstanceDevice
 from homelab.model.place import HOST, guest_of
+from homelab.model.snapshot import PROTOCOL
 
 CODE = "host-route-without-next-hop"
 
@@ -58,13 +59,24 @@ def _fix(seen: Seen, wrong: Route) -> Fix:
     subnet = seen.subnet
     if change is None or hop is None or subnet is None:
         text = f"take out `{route_text(wrong)}`, and route {seen.aim} via {seen.place}"
-        return Fix(text, commands=removal(seen, HOST), opens=opens((seen,)))
+        lines = (*removal(seen, HOST), *_addition(seen, hop))
+        return Fix(text, commands=lines, opens=opens((seen,)))
     return Fix(
         f"take {wrong.destination} out of ipv{seen.version}.routes of {seen.place}, and route it "
         f"via {hop.via}",
         (change, AddRoute(HOST, our_route(subnet, hop))),
         opens=opens((seen,)),
     )
+
+
+def _addition(seen: Seen, hop: NextHop | None) -> Iterator[str]:
+    """Our own route, typed: with our protocol number, so that `homelab apply` knows it for its own."""
+    if hop is None or seen.subnet is None:
+        return
+    words = ("route", "add", str(seen.subnet), "via", str(hop.via))
+    six = ("-6",) if seen.version == 6 else ()
+    link = ("dev", hop.link) if hop.link else ()
+    yield command(seen.case, HOST, "ip", *six, *words, *link, "proto", str(PROTOCOL))
 
 
 def _without_key(seen: Seen, wrong: Route) -> SetInstanceDevice | None:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import secrets
 import select
 import socket
 import struct
@@ -55,13 +56,17 @@ class _Asked:
 
     target: Target
     number: int
+    round: int
     stream: socket.socket | None = None
     said: str = ""
     packet: bytes = field(default=b"")
 
 
 def _ask(targets: Sequence[Target], timeout: float) -> list[str]:
-    asked = [_start(_Asked(target, number)) for number, target in enumerate(targets)]
+    # Connection tracking knows an echo by its identifier for 30 s (nf_conntrack_icmp_timeout): one that
+    # was used before would pass as established where a new one is dropped.
+    own = secrets.randbelow(1 << 16)
+    asked = [_start(_Asked(target, number, own)) for number, target in enumerate(targets)]
     try:
         _wait(asked, time.monotonic() + timeout)
     finally:
@@ -122,14 +127,15 @@ def _send(asked: _Asked) -> None:
         raise OSError(code, os.strerror(code))
     if target.protocol == "tcp":
         return
-    asked.packet = b"" if _is_udp(target) else echo(target.address.version, asked.number)
+    asked.packet = (
+        b"" if _is_udp(target) else echo(target.address.version, asked.round, asked.number)
+    )
     stream.send(asked.packet)
 
 
-def echo(version: int, number: int, kind: int | None = None) -> bytes:
-    """An ICMP echo request of this process; the kernel writes the checksum of ICMPv6 itself."""
+def echo(version: int, own: int, number: int, kind: int | None = None) -> bytes:
+    """An ICMP echo request with its identifier and number; the kernel writes the checksum of ICMPv6 itself."""
     kind = _REQUEST[version] if kind is None else kind
-    own = os.getpid() & 0xFFFF
     empty = _ECHO.pack(kind, 0, 0, own, number)
     return empty if version == 6 else _ECHO.pack(kind, 0, _checksum(empty), own, number)
 
@@ -177,7 +183,7 @@ def _is_reply(asked: _Asked, message: bytes) -> bool:
     """A raw socket of IPv4 shows the IP header too, and every ICMP message of that sender."""
     version = asked.target.address.version
     body = message[(message[0] & 0x0F) * 4 :] if version == 4 and message else message
-    wanted = echo(version, asked.number, _REPLY[version])
+    wanted = echo(version, asked.round, asked.number, _REPLY[version])
     return (body[:1], body[4:8]) == (wanted[:1], wanted[4:8])
 
 

@@ -235,7 +235,10 @@ def test_a_route_on_link_that_is_not_lxds_is_left_to_its_writer() -> None:
 
     assert fix is not None
     assert fix.operations == ()
-    assert fix.commands == ("ip route del 10.90.1.0/24 proto boot",)
+    assert fix.commands == (
+        "ip route del 10.90.1.0/24 proto boot",
+        "ip route add 10.90.1.0/24 via 10.77.0.11 dev lxdbr0 proto 201",
+    )
 
 
 def test_the_hosts_own_network_over_the_subnet_is_an_overlap() -> None:

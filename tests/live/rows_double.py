@@ -1,0 +1,29 @@
+"""All faults, and pairs of them: on one path one behind the other, in both directions, and side by side."""
+
+from tests.live.rows_guest import GUEST
+from tests.live.rows_rules import RULES
+from tests.live.rows_ways import WAYS
+
+ROWS = GUEST | RULES | WAYS
+DOUBLE = (
+    ("no route on the router", "policy of FORWARD"),
+    ("no route on the host", "guest without default route"),
+    ("no route on the host", "DOCKER-USER of 20.10"),
+    ("forwarding off in the host", "guest forwarding off"),
+    ("forwarding off in the router", "guest forwarding off on the link"),
+    ("policy of the host", "DOCKER-USER of 26.1"),
+    ("iptables of the host", "policy of FORWARD"),
+    ("policy of the host in legacy", "a drop in legacy beside accepts in nft"),
+    ("no IPv6 route on the host", "policy of the IPv6 FORWARD"),
+    ("no IPv6 route on the router", "FORWARD of IPv6"),
+    ("forwarding off in the host in IPv6", "guest forwarding off in IPv6"),
+    ("forwarding off in the router in IPv6", "policy of the host in IPv6"),
+    ("no route on the router", "forwarding off in the host"),
+    ("no route on the host", "no route on the router"),
+    ("a next hop that is another guest", "guest without default route"),
+    ("container stopped", "DOCKER-USER of 28.5"),
+    ("container stopped", "guest forwarding off"),
+    ("nft inet of a guest", "forwarding off in the host"),
+    ("FORWARD before Docker's rules", "DOCKER-USER of 28.5"),
+    ("no route on the host", "no IPv6 route on the host"),
+)
