@@ -61,7 +61,7 @@ GUEST = {
         mend=False,
     ),
     "guest whose VPN takes the replies": Row(
-        "dropped-by-route",
+        "guest-policy-rule-hijack",
         "guest:db",
         DB,
         {"db": "ip route add unreachable 10.0.0.0/24 table 52; ip rule add pref 5270 lookup 52"},

@@ -24,7 +24,7 @@ RULES = {
         {"kind": "policy", "chain": "FORWARD", "rule": "-P FORWARD DROP", "owner": "docker"},
     ),
     "policy of the legacy FORWARD": Row(
-        "guest-forward-policy-drop",
+        "iptables-split-brain",
         "guest:web",
         WEB,
         {"web": "iptables-legacy -P FORWARD DROP"},
@@ -32,7 +32,7 @@ RULES = {
         {"web": "iptables-legacy -P FORWARD ACCEPT"},
     ),
     "a drop in legacy beside accepts in nft": Row(
-        "foreign-forward-drop-before-docker",
+        "iptables-split-brain",
         "guest:web",
         WEB,
         {"web": "iptables-legacy -A FORWARD -d 10.90.1.0/24 -j DROP"},

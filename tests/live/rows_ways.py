@@ -82,7 +82,7 @@ WAYS = {
         {"host": "ip route del 10.90.3.8/29 2>/dev/null || :"},
     ),
     "a policy rule on the host": Row(
-        "dropped-by-route",
+        "guest-policy-rule-hijack",
         "host",
         APP,
         {"host": "ip route add blackhole 10.90.0.0/16 table 52; ip rule add pref 5270 lookup 52"},
@@ -103,13 +103,6 @@ WAYS = {
         "router",
         APP,
         {"router": "ip route replace 10.90.3.0/24 via 10.0.0.100 proto 201"},
-        {},
-    ),
-    "a wrong IPv6 next hop on the router": Row(
-        "router-wrong-next-hop",
-        "router",
-        APP6,
-        {"router": "ip -6 route replace fd90:3::/64 via fd00:10::77 dev br-lan proto 201"},
         {},
     ),
     "forwarding off in the host": Row(
@@ -151,17 +144,6 @@ WAYS = {
         {"router": "sysctl -qw net.ipv6.conf.all.forwarding=0"},
         {"kind": "sysctl", "key": "net.ipv6.conf.all.forwarding"},
         {"router": "sysctl -qw net.ipv6.conf.all.forwarding=1"},
-    ),
-    "strict rp_filter in the host": Row(
-        "host-rp-filter",
-        "host",
-        WEB,
-        {
-            "host": "sysctl -qw net.ipv4.conf.eth0.rp_filter=1; ip route add 10.0.0.100 via 10.77.0.13"
-        },
-        {"kind": "sysctl", "key": "net.ipv4.conf.eth0.rp_filter"},
-        {"host": "sysctl -qw net.ipv4.conf.eth0.rp_filter=0; ip route del 10.0.0.100"},
-        mend=False,
     ),
     "a wrong permanent neighbour": Row(
         "host-neighbour-failed",
