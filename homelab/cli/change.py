@@ -1,10 +1,12 @@
 """`homelab plan`, `homelab apply` and `homelab destroy`."""
 
-import signal
+import os
 import sys
+from dataclasses import replace
 
 import click
 
+from homelab.cli.carry import Terms, alone, carry_out
 from homelab.cli.common import (
     inventory,
     inventory_option,
@@ -12,10 +14,13 @@ from homelab.cli.common import (
     json_option,
     observe,
     paint,
+    read_text,
+    say,
     snapshot_option,
-    telling,
+    write_text,
 )
-from homelab.errors import UnsafePlanError
+from homelab.errors import ConflictError, UnsafePlanError
+from homelab.load.journal import dump_plan, parse_plan, plan_digest
 from homelab.model.inventory import Inventory
 from homelab.model.plan import Applied
 from homelab.report.documents import applied_document, as_json, plan_document
@@ -24,10 +29,11 @@ from homelab.report.plan_text import applied_text, foresight_text, plan_text
 from homelab.system.journal import Journal
 from homelab.system.live import LiveSystem
 from homelab.workflow import change
-from homelab.workflow.look import probe_origin
 
 CHANGES = 1
 ROLLED_BACK, STUCK, INTERRUPTED = 5, 6, 130
+OWN_PATH = 60.0
+"""How many seconds there are to confirm a change of one's own path."""
 yes_option = click.option("--yes", is_flag=True, help="Agree to everything the plan says.")
 check_option = click.option(
     "--check",
@@ -48,7 +54,8 @@ force_option = click.option(
 @check_option
 @only_option
 @click.option("--commands", "typed", is_flag=True, help="Show the commands a person would type.")
-def plan_command(
+@click.option("--out", metavar="FILE", help="Save the plan, for `homelab apply --plan FILE`.")
+def plan_command(  # noqa: PLR0913 - one argument for each option
     *,
     path: str | None,
     file: str | None,
@@ -56,6 +63,7 @@ def plan_command(
     only_check: bool,
     only: tuple[str, ...],
     typed: bool,
+    out: str | None,
 ) -> int:
     """Show what apply would change, and what will be reachable afterwards."""
     declared = inventory(path)
@@ -71,12 +79,15 @@ def plan_command(
             as_json(document | {"expectations": foreseen(planned.trials, planned.trials_after)})
         )
     else:
-        _show_plan(planned, typed=typed)
+        show_plan(planned, typed=typed)
     change.refuse_obstacles(planned)
+    if out is not None:
+        write_text(out, dump_plan(planned.plan.operations()))
     return CHANGES if only_check and planned.plan else 0
 
 
-def _show_plan(planned: change.Planned, *, typed: bool = False) -> None:
+def show_plan(planned: change.Planned, *, typed: bool = False) -> None:
+    """The plan, and what will be reachable after it."""
     click.echo(plan_text(planned.plan, planned.snapshot, paint(), with_commands=typed))
     if planned.plan:
         click.echo()
@@ -93,7 +104,15 @@ def _show_plan(planned: change.Planned, *, typed: bool = False) -> None:
 @check_option
 @only_option
 @force_option
-def apply_command(
+@click.option("--plan", "saved", metavar="FILE", help="Only if it is still the plan saved there.")
+@click.option(
+    "--confirm-within",
+    type=click.FloatRange(min=1, max=86400),
+    metavar="SECONDS",
+    help="Take it back unless `homelab confirm` comes in time.",
+)
+@click.option("--no-wait", is_flag=True, help="Fail at once if another homelab is at work.")
+def apply_command(  # noqa: PLR0913 - one argument for each option
     *,
     path: str | None,
     as_document: bool,
@@ -101,20 +120,56 @@ def apply_command(
     only_check: bool,
     only: tuple[str, ...],
     force: bool,
+    saved: str | None,
+    confirm_within: float | None,
+    no_wait: bool,
 ) -> int:
     """Make the lab as declared, verify it, and go back if it does not hold.
 
     Without --yes it asks on a terminal; elsewhere it runs a plan that interrupts nothing, and
-    refuses one that restarts a guest or reconnects containers.
+    refuses one that restarts a guest or reconnects containers. A change that touches the path of
+    your own ssh session has to be confirmed within 60 seconds, unless you say otherwise.
     """
     declared = inventory(path)
-    taken, system = observe(None, declared)
-    planned = change.plan(change.Goal(declared, frozenset(only)), taken)
+    goal = change.Goal(declared, frozenset(only))
+    if only_check:
+        return _nothing_done(_planned(goal, LiveSystem(declared)), as_document=as_document)
+    terms = Terms("apply", declared, change.Consent(accident=force), confirm_within)
+    with alone("apply", wait=not no_wait) as journal:
+        system = LiveSystem(declared)
+        planned = _planned(goal, system)
+        if saved is not None:
+            _refuse_other_plan(planned, saved)
+        if not planned.plan:
+            return _nothing_done(planned, as_document=as_document)
+        planned = change.foresee(planned)
+        terms = replace(terms, confirm_within=confirm_within or _own_path(planned))
+        agreed = yes or saved is not None
+        return _change(journal, planned, system, terms, as_document=as_document, yes=agreed)
+
+
+def _planned(goal: change.Goal, system: LiveSystem) -> change.Planned:
+    planned = change.plan(goal, system.read())
     change.refuse_obstacles(planned)
-    if only_check or not planned.plan or system is None:
-        return _nothing_done(planned, as_document=as_document)
-    planned = change.foresee(planned)
-    return _change(planned, system, as_document=as_document, yes=yes, force=force)
+    return planned
+
+
+def _refuse_other_plan(planned: change.Planned, saved: str) -> None:
+    wanted = parse_plan(read_text(saved), saved)
+    if wanted != plan_digest(planned.plan.operations()):
+        raise ConflictError(
+            f"{saved}: the lab or the inventory is not what this plan was made for; "
+            "look at `homelab plan` again"
+        )
+
+
+def _own_path(planned: change.Planned) -> float | None:
+    """Within how many seconds a change has to be confirmed that touches the path of this session."""
+    client = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
+    if not client or not change.touches_path_to(planned, client):
+        return None
+    say(f"this touches the path of your own session from {client}: it has to be confirmed")
+    return OWN_PATH
 
 
 @click.command("destroy")
@@ -124,14 +179,16 @@ def apply_command(
 def destroy_command(*, path: str | None, as_document: bool, yes: bool) -> int:
     """Remove all that homelab owns on this lab, and nothing else."""
     declared = inventory_or_none(path) or Inventory()
-    system = LiveSystem(declared)
-    planned = change.plan(change.Goal(declared, removal=True), system.read())
-    if not planned.plan:
-        return _nothing_done(planned, as_document=as_document)
-    if not yes and not sys.stdin.isatty():
-        _show_plan(planned)
-        raise UnsafePlanError("destroy removes all of the above; run it again with --yes")
-    return _change(planned, system, as_document=as_document, yes=yes, force=True)
+    terms = Terms("destroy", declared, change.Consent(accident=True))
+    with alone("destroy") as journal:
+        system = LiveSystem(declared)
+        planned = change.plan(change.Goal(declared, removal=True), system.read())
+        if not planned.plan:
+            return _nothing_done(planned, as_document=as_document)
+        if not yes and not sys.stdin.isatty():
+            show_plan(planned)
+            raise UnsafePlanError("destroy removes all of the above; run it again with --yes")
+        return _change(journal, planned, system, terms, as_document=as_document, yes=yes)
 
 
 def _nothing_done(planned: change.Planned, *, as_document: bool) -> int:
@@ -144,35 +201,24 @@ def _nothing_done(planned: change.Planned, *, as_document: bool) -> int:
 
 
 def _change(
-    planned: change.Planned, system: LiveSystem, *, as_document: bool, yes: bool, force: bool
+    journal: Journal,
+    planned: change.Planned,
+    system: LiveSystem,
+    terms: Terms,
+    *,
+    as_document: bool,
+    yes: bool,
 ) -> int:
     if not as_document:
-        _show_plan(planned)
+        show_plan(planned)
     agreed = yes or _asked()
     _refuse_cut_off(planned, agreed=agreed)
-    consent = change.Consent(disruption=agreed, accident=force)
-    change.refuse_without(consent, planned)
-    journal = Journal()
-    if journal.pending() is not None:
-        click.echo("the last change was cut short; this one goes on from what is there", err=True)
-    journal.begin(planned.snapshot, planned.plan.operations())
-    for each in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.default_int_handler)
-    origin = probe_origin(planned.snapshot, system.enterable())
-    applied = change.apply(
-        planned,
-        system,
-        change.Door(origin, system.probe),
-        consent,
-        telling(planned.snapshot),
-    )
-    journal.end()
-    _show_applied(applied, planned, as_document=as_document)
-    if applied.rollback is None:
-        return 0
-    if applied.residue:
-        return STUCK
-    return INTERRUPTED if applied.execution.failure == change.INTERRUPTED else ROLLED_BACK
+    consent = replace(terms.consent, disruption=agreed)
+    applied = carry_out(journal, planned, system, replace(terms, consent=consent))
+    code = show_applied(applied, planned, as_document=as_document)
+    if applied.rollback is None and terms.confirm_within:
+        say(f"type `homelab confirm` within {terms.confirm_within:g} s, or it is taken back")
+    return code
 
 
 def _asked() -> bool:
@@ -198,11 +244,17 @@ def _refuse_cut_off(planned: change.Planned, *, agreed: bool) -> None:
         )
 
 
-def _show_applied(applied: Applied, planned: change.Planned, *, as_document: bool) -> None:
-    if not as_document:
+def show_applied(applied: Applied, planned: change.Planned, *, as_document: bool) -> int:
+    """Say what came of it; the exit code."""
+    if as_document:
+        outcome = "applied"
+        if applied.rollback is not None:
+            outcome = "not rolled back completely" if applied.residue else "rolled back"
+        click.echo(as_json(applied_document(applied, planned.snapshot, outcome)))
+    else:
         click.echo(applied_text(applied, paint()))
-        return
-    outcome = "applied"
-    if applied.rollback is not None:
-        outcome = "not rolled back completely" if applied.residue else "rolled back"
-    click.echo(as_json(applied_document(applied, planned.snapshot, outcome)))
+    if applied.rollback is None:
+        return 0
+    if applied.residue:
+        return STUCK
+    return INTERRUPTED if applied.execution.failure == change.INTERRUPTED else ROLLED_BACK

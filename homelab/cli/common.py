@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ from homelab.model.operation import Operation
 from homelab.model.snapshot import Snapshot
 from homelab.report.commands import commands
 from homelab.report.paint import Paint, plain
+from homelab.system.files import write_whole
 from homelab.system.live import LiveSystem
 
 SELDOM = 200_000
@@ -99,9 +101,15 @@ def telling(seen: Snapshot) -> Callable[[Operation], None]:
 
     def tell(operation: Operation) -> None:
         for line in commands(operation, seen)[-1:]:
-            click.echo(f"  {plain(line)}", err=True)
+            say(f"  {plain(line)}")
 
     return tell
+
+
+def say(text: str) -> None:
+    """A line on stderr; a terminal that is gone does not keep a change from coming to its end."""
+    with suppress(OSError, ValueError):
+        click.echo(text, err=True)
 
 
 def lines_of(file: str) -> Iterator[str]:
@@ -119,3 +127,19 @@ def lines_of(file: str) -> Iterator[str]:
             yield from lines
     except (OSError, ValueError) as error:
         raise UsageError(f"{file}: {error}") from error
+
+
+def read_text(file: str) -> str:
+    """The text of a file, or of standard input for ``-``."""
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: {error}") from error
+
+
+def write_text(file: str, text: str) -> None:
+    """Write a file whole, readable by its owner only."""
+    try:
+        write_whole(Path(file), text, 0o600)
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from error

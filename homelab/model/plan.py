@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from homelab.model.operation import Operation, RestartInstance
 from homelab.model.resource import Key, Resource
+from homelab.model.snapshot import Snapshot
 
 State: TypeAlias = Mapping[Key, Resource]
 
@@ -91,7 +92,11 @@ class ProbeLost:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The whole story of one apply; ``rollback`` is set when it had to be taken back."""
+    """The whole story of one apply; ``rollback`` is set when it had to be taken back.
+
+    ``after`` is the lab as it was read after the change, ``kept`` how many flows worked before it.
+    ``still_lost`` are the flows that worked before and do not work after the rollback either.
+    """
 
     plan: Plan
     execution: Execution = Execution()
@@ -99,3 +104,6 @@ class Applied:
     lost: tuple[ProbeLost, ...] = ()
     rollback: Execution | None = None
     residue: tuple[str, ...] = ()
+    still_lost: tuple[ProbeLost, ...] = ()
+    after: Snapshot | None = None
+    kept: int = 0

@@ -20,16 +20,22 @@ def execute(operations: Sequence[Operation], run: Callable[[Operation], None]) -
     return Execution(tuple(done))
 
 
-def undo(execution: Execution, run: Callable[[Operation], None]) -> Execution:
-    """Run the inverses, last first; one that fails does not keep the others from running."""
+def execute_each(operations: Sequence[Operation], run: Callable[[Operation], None]) -> Execution:
+    """Run them all; one that fails does not keep the others from running."""
     done: list[Operation] = []
     failures: list[str] = []
-    for operation in reversed(execution.done):
-        for back in inverse(operation):
-            try:
-                run(back)
-            except OperationError as failure:
-                failures.append(str(failure))
-                continue
-            done.append(back)
+    for operation in operations:
+        try:
+            run(operation)
+        except OperationError as failure:
+            failures.append(str(failure))
+            continue
+        done.append(operation)
     return Execution(tuple(done), "; ".join(failures) or None)
+
+
+def undo(execution: Execution, run: Callable[[Operation], None]) -> Execution:
+    """Run the inverses, last first."""
+    return execute_each(
+        [back for operation in reversed(execution.done) for back in inverse(operation)], run
+    )

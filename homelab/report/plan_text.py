@@ -29,6 +29,11 @@ def summary(plan: Plan) -> str:
     return f"{count(Create)} to add, {count(Replace)} to change, {count(Delete)} to remove"
 
 
+def changes_in_words(plan: Plan) -> tuple[str, ...]:
+    """A line for each change, as the history keeps it."""
+    return tuple(f"{SIGN[type(each)][1]} {each.key}  {_value(each)}" for each in plan.changes)
+
+
 def _by_guest(plan: Plan) -> dict[str | None, list[Change]]:
     grouped: dict[str | None, list[Change]] = {}
     for each in plan.changes:

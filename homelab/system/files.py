@@ -18,16 +18,17 @@ def write_whole(file: Path, text: str, mode: int) -> None:
     except OSError:
         new.unlink(missing_ok=True)
         raise
-    _sync(file.parent)
+    sync(file.parent)
 
 
 def remove(file: Path) -> None:
     """Remove the file durably; it may be gone already."""
     file.unlink(missing_ok=True)
-    _sync(file.parent)
+    sync(file.parent)
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
+    """Make what was renamed or removed in a folder durable."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

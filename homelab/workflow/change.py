@@ -6,13 +6,14 @@ from typing import TypeAlias
 
 from homelab.diagnosis.expect import put_to_the_test
 from homelab.diagnosis.judge import judge
+from homelab.diagnosis.target import parse_target
 from homelab.diagnosis.tracer import Tracer
 from homelab.errors import ConflictError, OperationError
 from homelab.model.finding import Judgement, Trial
 from homelab.model.inventory import Ingress, Inventory
 from homelab.model.operation import Operation
-from homelab.model.place import Place
-from homelab.model.plan import Applied, Execution, Plan, ProbeLost
+from homelab.model.place import HOST, Place
+from homelab.model.plan import Applied, Execution, Plan, ProbeLost, State
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Outcome, Target
 from homelab.planning.allocate import allocate
@@ -24,8 +25,15 @@ from homelab.resources import KINDS
 from homelab.system import System
 from homelab.system.simulated import SimulatedSystem
 from homelab.workflow.look import Probe
+from homelab.workflow.rollback import Run, go_back
 
 Tell: TypeAlias = Callable[[Operation], None]
+
+
+def nothing(_: Operation) -> None:
+    """Nobody is told."""
+
+
 INTERRUPTED = "interrupted"
 """The failure of an execution that a signal ended; what was done of it is taken back."""
 ROUNDS = 2
@@ -38,12 +46,14 @@ SAMPLE = 256
 class Goal:
     """What the lab shall be like: as the inventory says, or (``removal``) without us.
 
-    ``only`` limits a goal to some guests; empty means all.
+    ``only`` limits a goal to some guests; empty means all. ``back_to`` is a lab of the past, whose owned
+    things shall be again, whatever the inventory says.
     """
 
     inventory: Inventory
     only: frozenset[str] = frozenset()
     removal: bool = False
+    back_to: Snapshot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +94,7 @@ class Door:
 def plan(goal: Goal, snapshot: Snapshot) -> Planned:
     """What has to change, without a look at what will be reachable."""
     inventory = goal.inventory if goal.removal else allocate(goal.inventory, snapshot)
-    desired = {} if goal.removal else desired_state(inventory, snapshot, KINDS)
+    desired = _desired(goal, inventory, snapshot)
     actual = actual_state(snapshot, KINDS)
     return Planned(
         goal,
@@ -96,6 +106,14 @@ def plan(goal: Goal, snapshot: Snapshot) -> Planned:
             *obstacles(desired, actual, snapshot, only=goal.only),
         ),
     )
+
+
+def _desired(goal: Goal, inventory: Inventory, snapshot: Snapshot) -> State:
+    if goal.removal:
+        return {}
+    if goal.back_to is not None:
+        return actual_state(goal.back_to, KINDS)
+    return desired_state(inventory, snapshot, KINDS)
 
 
 def _overlaps(goal: Goal, inventory: Inventory, snapshot: Snapshot) -> Iterator[str]:
@@ -145,6 +163,7 @@ def cut_off(planned: Planned) -> tuple[str, ...]:
     )
 
 
+<<<<<<< HEAD
 def spoiled(planned: Planned) -> tuple[str, ...]:
     """Expectations that hold now and that the model does not see met after the plan."""
     if planned.goal.removal:
@@ -154,6 +173,20 @@ def spoiled(planned: Planned) -> tuple[str, ...]:
         f"{now.expectation.outcome.value}"
         for now, later in zip(planned.trials, planned.trials_after, strict=True)
         if now.holds and later.holds is False
+=======
+def touches_path_to(planned: Planned, client: str) -> bool:
+    """Whether packets from the host to an address take another way after the plan, or none."""
+    target = parse_target(client, planned.snapshot)
+    if isinstance(target, str):
+        return False
+    before, after = (
+        Tracer(each).trace(HOST, target) for each in (planned.snapshot, _future(planned))
+    )
+    return (before.outcome, before.forward, before.back) != (
+        after.outcome,
+        after.forward,
+        after.back,
+>>>>>>> 4b17e91 (Keep a journal of every change; take back what was cut short or not confirmed)
     )
 
 
@@ -169,16 +202,26 @@ def apply(
     door: Door | None,
     consent: Consent,
     tell: Tell,
+    note: Tell = nothing,
 ) -> Applied:
-    """Carry out the plan; verify by reading and by probing; go back if it did not hold."""
+    """Carry out the plan; verify by reading and by probing; go back if it did not hold.
+
+    ``note`` hears of each operation before it is begun; an ``OperationError`` of it stops there.
+    """
     refuse_without(consent, planned)
     flows = tuple(_working(planned, door))
-    execution, remaining = _converge(planned, system, tell)
+    execution, remaining, after = _converge(planned, system, tell, note)
     lost = _lost(flows, door) if door is not None else ()
-    applied = Applied(planned.plan, execution, remaining, lost)
+    applied = Applied(planned.plan, execution, remaining, lost, after=after, kept=len(flows))
     if execution.failure is None and not remaining and not lost:
         return applied
-    return _go_back(planned, applied, system, tell)
+    back = go_back(planned.snapshot, _started(execution), system, _telling(system.run, tell))
+    still = _lost(flows, door) if door is not None else ()
+    return replace(applied, rollback=back.execution, residue=back.residue, still_lost=still)
+
+
+def _started(execution: Execution) -> tuple[Operation, ...]:
+    return (*execution.done, *((execution.failed,) if execution.failed else ()))
 
 
 def refuse_without(consent: Consent, planned: Planned) -> None:
@@ -187,21 +230,24 @@ def refuse_without(consent: Consent, planned: Planned) -> None:
     refuse_if_unsafe(planned.plan, actual, disruption=consent.disruption, accident=consent.accident)
 
 
-def _converge(planned: Planned, system: System, tell: Tell) -> tuple[Execution, Plan]:
+def _converge(
+    planned: Planned, system: System, tell: Tell, note: Tell
+) -> tuple[Execution, Plan, Snapshot]:
     """Run the plan, read again, and run what is still missing.
 
     A guest that restarts loses what only its kernel held; that is seen after the first round.
     """
-    execution = execute(planned.plan.operations(), _telling(system.run, tell))
+    run = _noting(_telling(system.run, tell), note)
+    execution = execute(planned.plan.operations(), run)
+    now = system.read()
     for _ in range(ROUNDS):
-        if execution.failure is not None:
-            return execution, Plan()
-        remaining = plan(planned.goal, system.read()).plan
-        if not remaining or remaining.disruptions():
-            return execution, remaining
-        more = execute(remaining.operations(), _telling(system.run, tell))
+        remaining = plan(planned.goal, now).plan
+        if execution.failure is not None or not remaining or remaining.disruptions():
+            return execution, remaining, now
+        more = execute(remaining.operations(), run)
         execution = Execution((*execution.done, *more.done), more.failure, more.failed)
-    return execution, plan(planned.goal, system.read()).plan
+        now = system.read()
+    return execution, plan(planned.goal, now).plan, now
 
 
 def run_fix(operations: Sequence[Operation], system: System, tell: Tell) -> Execution:
@@ -212,28 +258,15 @@ def run_fix(operations: Sequence[Operation], system: System, tell: Tell) -> Exec
     return execution
 
 
-def _go_back(planned: Planned, applied: Applied, system: System, tell: Tell) -> Applied:
-    """Take back what was done; then whatever still differs, by a plan to the state before.
+def _noting(run: Run, note: Tell) -> Run:
+    def noted(operation: Operation) -> None:
+        note(operation)
+        run(operation)
 
-    The second step is for what others did meanwhile: a container that joined a network just made.
-    """
-    run = _telling(system.run, tell)
-    rollback = undo(applied.execution, run)
-    before = actual_state(planned.snapshot, KINDS)
-    now = system.read()
-    different = diff(before, actual_state(now, KINDS), now)
-    if different:
-        again = execute(different.operations(), run)
-        rollback = Execution((*rollback.done, *again.done), again.failure)
-        now = system.read()
-        different = diff(before, actual_state(now, KINDS), now)
-    residue = tuple(str(each.key) for each in different.changes)
-    if residue and rollback.failure:
-        residue = (rollback.failure, *residue)
-    return replace(applied, rollback=rollback, residue=residue)
+    return noted
 
 
-def _telling(run: Callable[[Operation], None], tell: Tell) -> Callable[[Operation], None]:
+def _telling(run: Run, tell: Tell) -> Run:
     def told(operation: Operation) -> None:
         tell(operation)
         try:

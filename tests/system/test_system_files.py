@@ -1,20 +1,15 @@
-"""What homelab writes to disk: its sysctl file, its journal, and what it renders."""
+"""What homelab writes to disk: its sysctl file, and what it renders."""
 
-import json
 import stat
-from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
 from homelab.errors import OperationError
-from homelab.model.kernel import Namespace, Route
-from homelab.model.operation import AddRoute, ForgetSysctl, KeepSysctl, SetSysctl
+from homelab.model.operation import ForgetSysctl, KeepSysctl
 from homelab.model.place import HOST, guest
-from homelab.model.snapshot import Snapshot
 from homelab.system import templates
 from homelab.system.files import remove, write_whole
-from homelab.system.journal import Journal, plain
 from homelab.system.parse_sysctls import parse_kept
 from homelab.system.sysctl import keep_sysctl, key_parts
 
@@ -118,46 +113,6 @@ def test_a_whole_file_or_none(tmp_path: Path) -> None:
 
     assert [each.name for each in tmp_path.iterdir()] == ["taken"]
     remove(tmp_path / "nothing")
-
-
-ROUTE = Route(ip_network("10.90.1.0/24"), kind="blackhole", protocol="201")
-SNAPSHOT = Snapshot(namespaces={HOST: Namespace(routes=(ROUTE,), netns_ids={1: 2})})
-
-
-def test_a_journal_holds_the_lab_and_each_step_with_its_way_back(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "state")
-    assert journal.pending() is None
-
-    journal.begin(SNAPSHOT, [AddRoute(HOST, ROUTE), SetSysctl(HOST, FORWARD, "1", "0")])
-
-    record = json.loads(journal.pending() or "")
-    first, second = record["operations"]
-    assert first["operation"]["is"] == "AddRoute"
-    assert first["inverse"][0]["is"] == "DeleteRoute"
-    assert second["inverse"][0]["value"] == "0"
-    assert record["snapshot"]["namespaces"]["host"]["routes"][0]["destination"] == "10.90.1.0/24"
-    assert stat.S_IMODE(journal.file.stat().st_mode) == 0o600
-    assert stat.S_IMODE(journal.file.parent.stat().st_mode) == 0o700
-
-    journal.end()
-    assert journal.pending() is None
-    assert list(journal.file.parent.iterdir()) == []
-
-
-def test_a_journal_that_cannot_be_kept_stops_the_change(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    journal = Journal(tmp_path / "file")
-
-    with pytest.raises(OperationError, match=r"change\.json: .*run as root"):
-        journal.begin(SNAPSHOT, [])
-    with pytest.raises(OperationError, match="by hand"):
-        journal.end()
-    with pytest.raises(OperationError, match="by hand"):
-        journal.pending()
-
-
-def test_a_set_is_written_as_a_list() -> None:
-    assert plain(frozenset({1})) == [1]
 
 
 def test_every_template_is_found_and_strict() -> None:
