@@ -72,7 +72,7 @@ def _settle(journal: Journal, pending: Pending) -> None:
             "confirm it, or `homelab rollback`, first"
         )
     say(f"{intent.command} of {clock(intent.begun)} was cut short: taking it back first")
-    returned = take_back(journal, pending)
+    returned = take_back(journal, pending, "cut short")
     if returned.residue:
         raise OperationError(
             "the last change cannot be taken back completely; what remains: "
@@ -80,7 +80,7 @@ def _settle(journal: Journal, pending: Pending) -> None:
         )
 
 
-def take_back(journal: Journal, pending: Pending) -> Returned:
+def take_back(journal: Journal, pending: Pending, because: str) -> Returned:
     """Bring back the lab as it was before a pending change; it becomes a revision when nothing remains."""
     system = LiveSystem(pending.inventory)
     tell = telling(pending.before)
@@ -91,8 +91,7 @@ def take_back(journal: Journal, pending: Pending) -> Returned:
 
     returned = go_back(pending.before, pending.started, system, run)
     outcome = Outcome.INCOMPLETE if returned.residue else Outcome.ROLLED_BACK
-    failure = returned.execution.failure or "cut short"
-    end(journal, pending.intent, Ending(outcome, time.time(), failure=failure), system.read())
+    end(journal, pending.intent, Ending(outcome, time.time(), failure=because), system.read())
     return returned
 
 

@@ -122,11 +122,12 @@ def _take_back_pending() -> int:
             last = max(journal.numbers(), default=0)
             click.echo("nothing is pending" + (NAME_ONE.format(last - 1) if last else ""))
             return 0
-        return _taken_back(journal, pending)
+        because = "not wanted after all" if pending.waits else "cut short"
+        return _taken_back(journal, pending, because)
 
 
-def _taken_back(journal: Journal, pending: Pending) -> int:
-    returned = take_back(journal, pending)
+def _taken_back(journal: Journal, pending: Pending, because: str) -> int:
+    returned = take_back(journal, pending, because)
     if not returned.residue:
         click.echo(f"rolled back: the lab is as before revision {pending.intent.revision}")
         return 0
@@ -150,4 +151,4 @@ def _when_time_is_over(revision: int) -> int:
         if late is None or late.intent.revision != revision:
             return 0
         say(f"{clock(time.time())}: revision {revision} was not confirmed: taking it back")
-        return _taken_back(journal, late)
+        return _taken_back(journal, late, "not confirmed")
