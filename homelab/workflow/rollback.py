@@ -11,12 +11,14 @@ from homelab.model.operation import Operation
 from homelab.model.plan import Execution
 from homelab.model.snapshot import Snapshot
 from homelab.planning.diff import actual_state, diff
-from homelab.planning.execute import execute, execute_each
+from homelab.planning.execute import execute_each
 from homelab.resources import KINDS
 from homelab.system import System
 from homelab.system.simulated import SimulatedSystem
 
 Run: TypeAlias = Callable[[Operation], None]
+ROUNDS = 3
+"""How often a plan back is made while others still move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,47 +32,51 @@ class Returned:
 def go_back(
     before: Snapshot, started: Sequence[Operation], system: System, run: Run | None = None
 ) -> Returned:
-    """Take back what was started; then whatever still differs, by a plan to the state before.
+    """Take back what was started; then whatever still differs, by plans to the state before.
 
-    ``run`` carries out an operation, ``system.run`` unless given. The second step is for what others
-    did meanwhile: a container that joined a network just made.
+    ``run`` carries out an operation, ``system.run`` unless given. The plans are for what others do
+    meanwhile: containers that come and go on a network just made.
     """
     run = run or system.run
-    first = execute_each(way_back(started, system.read()), run)
-    now = system.read()
     owned = actual_state(before, KINDS)
-    different = diff(owned, actual_state(now, KINDS), now)
-    if not different:
-        return Returned(first, (first.failure,) if first.failure else ())
-    second = execute(different.operations(), run)
-    now = system.read()
-    remains = diff(owned, actual_state(now, KINDS), now)
-    residue = tuple(str(each.key) for each in remains.changes)
-    failures = tuple(each.failure for each in (first, second) if each.failure)
-    done = Execution((*first.done, *second.done), "; ".join(failures) or None)
-    return Returned(done, (*failures, *residue) if residue else ())
+    waiting = way_back(started, system.read())
+    done: list[Operation] = []
+    for _ in range(ROUNDS):
+        execution = execute_each(waiting, run)
+        done.extend(execution.done)
+        now = system.read()
+        undone = needed([each for each in waiting if each not in execution.done], now)
+        different = diff(owned, actual_state(now, KINDS), now)
+        waiting = (*undone, *different.operations())
+        if not waiting:
+            return Returned(Execution(tuple(done)))
+    why = execution.failure or "somebody else keeps changing it"
+    residue = (why, *(str(each.key) for each in different.changes))
+    return Returned(Execution(tuple(done), why), residue)
 
 
 def way_back(started: Sequence[Operation], now: Snapshot) -> tuple[Operation, ...]:
-    """What of it is still to be undone, last first.
+    """What of it is still to be undone, last first."""
+    return needed([back for each in reversed(started) for back in inverse(each)], now)
 
-    An inverse that the simulated system refuses has nothing to undo: its operation was never done, or
-    is taken back already. In a place that was not read nobody can tell: there it is tried.
+
+def needed(operations: Sequence[Operation], now: Snapshot) -> tuple[Operation, ...]:
+    """Those of the way back that have something to undo.
+
+    What the simulated system refuses has nothing: its operation was never done, or is taken back
+    already. In a place that was not read nobody can tell: there it is tried.
     """
-    return tuple(_steps_back(started, SimulatedSystem(now)))
+    return tuple(_accepted(operations, SimulatedSystem(now)))
 
 
-def _steps_back(started: Sequence[Operation], system: SimulatedSystem) -> Iterator[Operation]:
-    for operation in reversed(started):
-        for back in inverse(operation):
-            if not _is_seen(back, system.read()):
-                yield back
-                continue
+def _accepted(operations: Sequence[Operation], system: SimulatedSystem) -> Iterator[Operation]:
+    for operation in operations:
+        if _is_seen(operation, system.read()):
             try:
-                system.run(back)
+                system.run(operation)
             except OperationError:
                 continue
-            yield back
+        yield operation
 
 
 def _is_seen(operation: Operation, snapshot: Snapshot) -> bool:
