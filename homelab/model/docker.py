@@ -55,6 +55,14 @@ class DockerContainer:
     def is_running(self) -> bool:
         return self.status == "running"
 
+    def is_plugged(self, attachment: Attachment) -> bool:
+        """Whether Docker would take it off that network.
+
+        A container that runs may only be meant for a network: connecting it failed, since the address
+        that it asks for is not in there. Docker lists that network for it, and no address.
+        """
+        return not self.is_running or attachment.ipv4 is not None or attachment.ipv6 is not None
+
 
 @dataclass(frozen=True, slots=True)
 class DockerNetwork:

@@ -210,7 +210,7 @@ class GuestNetwork(Resource):
         daemon = snapshot.daemon(self.inside)
         for container in daemon.containers if daemon else ():
             for each in container.attachments:
-                if each.network == self.name:
+                if each.network == self.name and container.is_plugged(each):
                     yield container.name, each
 
 

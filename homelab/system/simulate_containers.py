@@ -67,7 +67,7 @@ def disconnect(snapshot: Snapshot, operation: DisconnectContainer) -> Snapshot:
     network = network_named(place, daemon, operation.attachment.network)
     one = container_named(place, daemon, operation.container)
     found = next((each for each in one.attachments if each.network == network.name), None)
-    if found is None:
+    if found is None or not one.is_plugged(found):
         raise OperationError(f"{place}: {one.name} is not on docker network {network.name}")
     left = replace(one, attachments=tuple(each for each in one.attachments if each is not found))
     shrunk = with_daemon(snapshot, place, _with_container(daemon, left))

@@ -228,15 +228,19 @@ def _v6(text: str | None) -> Address | None:
         ("10.90.9.0/24", "192.168.5.5", None),
         ("fd90:2::/64", "fd90:1::a", "fd90:2::a"),
         ("fd90:2::/64", "10.90.1.10", None),
-        ("10.90.9.0/24", None, None),
     ],
 )
 def test_a_container_keeps_its_place_in_the_subnet_where_docker_can_give_it(
-    after: str, had: str | None, gets: str | None
+    after: str, had: str, gets: str | None
 ) -> None:
     (found,) = moved((V4, V6), (ip_network(after),), had)
 
     assert found == (ip_address(gets) if gets else None)
+
+
+def test_a_container_that_is_only_meant_for_the_network_is_not_taken_off_it() -> None:
+    """Connecting it failed, and Docker refuses to disconnect it."""
+    assert moved((V4,), (ip_network("10.90.9.0/24"),), None) == []
 
 
 def test_who_asks_for_an_address_comes_before_those_who_take_any() -> None:
