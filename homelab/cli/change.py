@@ -12,9 +12,9 @@ from homelab.cli.common import (
     inventory_option,
     inventory_or_none,
     json_option,
+    lines_of,
     observe,
     paint,
-    read_text,
     say,
     snapshot_option,
     write_text,
@@ -155,7 +155,7 @@ def _planned(goal: change.Goal, system: LiveSystem) -> change.Planned:
 
 
 def _refuse_other_plan(planned: change.Planned, saved: str) -> None:
-    wanted = parse_plan(read_text(saved), saved)
+    wanted = parse_plan("".join(lines_of(saved)), saved)
     if wanted != plan_digest(planned.plan.operations()):
         raise ConflictError(
             f"{saved}: the lab or the inventory is not what this plan was made for; "

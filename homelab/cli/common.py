@@ -129,14 +129,6 @@ def lines_of(file: str) -> Iterator[str]:
         raise UsageError(f"{file}: {error}") from error
 
 
-def read_text(file: str) -> str:
-    """The text of a file, or of standard input for ``-``."""
-    try:
-        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: {error}") from error
-
-
 def write_text(file: str, text: str) -> None:
     """Write a file whole, readable by its owner only."""
     try:

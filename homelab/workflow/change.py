@@ -163,7 +163,6 @@ def cut_off(planned: Planned) -> tuple[str, ...]:
     )
 
 
-<<<<<<< HEAD
 def spoiled(planned: Planned) -> tuple[str, ...]:
     """Expectations that hold now and that the model does not see met after the plan."""
     if planned.goal.removal:
@@ -173,7 +172,9 @@ def spoiled(planned: Planned) -> tuple[str, ...]:
         f"{now.expectation.outcome.value}"
         for now, later in zip(planned.trials, planned.trials_after, strict=True)
         if now.holds and later.holds is False
-=======
+    )
+
+
 def touches_path_to(planned: Planned, client: str) -> bool:
     """Whether packets from the host to an address take another way after the plan, or none."""
     target = parse_target(client, planned.snapshot)
@@ -186,7 +187,6 @@ def touches_path_to(planned: Planned, client: str) -> bool:
         after.outcome,
         after.forward,
         after.back,
->>>>>>> 4b17e91 (Keep a journal of every change; take back what was cut short or not confirmed)
     )
 
 
