@@ -23,7 +23,7 @@ from homelab.system.journal import Journal
 from homelab.system.live import LiveSystem
 from homelab.system.lock import locked
 from homelab.system.watchdog import watch
-from homelab.workflow import change
+from homelab.workflow import carrying, change
 from homelab.workflow.look import probe_origin
 from homelab.workflow.rollback import Returned, go_back
 
@@ -34,7 +34,7 @@ class Terms:
 
     command: str
     inventory: Inventory | None = None
-    consent: change.Consent = field(default_factory=change.Consent)
+    consent: carrying.Consent = field(default_factory=carrying.Consent)
     confirm_within: float | None = None
 
 
@@ -99,17 +99,17 @@ def carry_out(
     journal: Journal, planned: change.Planned, system: LiveSystem, terms: Terms
 ) -> Applied:
     """Write down what is about to happen, do it, verify it, and write down how it ended."""
-    change.refuse_without(terms.consent, planned)
+    carrying.refuse_without(terms.consent, planned)
     intent = _intent(journal, planned, terms)
     journal.begin(texts.opening(intent, planned.snapshot, system.inventory))
     if intent.confirm_by is not None:
         watch(intent.revision)
     for each in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.default_int_handler)
-    applied = change.apply(
+    applied = carrying.apply(
         planned,
         system,
-        change.Door(probe_origin(planned.snapshot, system.enterable()), system.probe),
+        carrying.Door(probe_origin(planned.snapshot, system.enterable()), system.probe),
         terms.consent,
         telling(planned.snapshot),
         lambda operation: journal.add(texts.STEPS, texts.dump_step(operation)),

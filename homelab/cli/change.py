@@ -28,7 +28,7 @@ from homelab.report.expect_text import foreseen, foreseen_text
 from homelab.report.plan_text import applied_text, foresight_text, plan_text
 from homelab.system.journal import Journal
 from homelab.system.live import LiveSystem
-from homelab.workflow import change
+from homelab.workflow import carrying, change, foresight
 
 CHANGES = 1
 ROLLED_BACK, STUCK, INTERRUPTED = 5, 6, 130
@@ -68,7 +68,7 @@ def plan_command(  # noqa: PLR0913 - one argument for each option
     """Show what apply would change, and what will be reachable afterwards."""
     declared = inventory(path)
     taken, _ = observe(file, declared)
-    planned = change.foresee(change.plan(change.Goal(declared, frozenset(only)), taken))
+    planned = foresight.foresee(change.plan(change.Goal(declared, frozenset(only)), taken))
     if as_document:
         rows = [
             {"guest": each.name.guest, "network": each.name.network, "reachable": each.reachable}
@@ -134,7 +134,7 @@ def apply_command(  # noqa: PLR0913 - one argument for each option
     goal = change.Goal(declared, frozenset(only))
     if only_check:
         return _nothing_done(_planned(goal, LiveSystem(declared)), as_document=as_document)
-    terms = Terms("apply", declared, change.Consent(accident=force), confirm_within)
+    terms = Terms("apply", declared, carrying.Consent(accident=force), confirm_within)
     with alone("apply", wait=not no_wait) as journal:
         system = LiveSystem(declared)
         planned = _planned(goal, system)
@@ -142,7 +142,7 @@ def apply_command(  # noqa: PLR0913 - one argument for each option
             _refuse_other_plan(planned, saved)
         if not planned.plan:
             return _nothing_done(planned, as_document=as_document)
-        planned = change.foresee(planned)
+        planned = foresight.foresee(planned)
         terms = replace(terms, confirm_within=confirm_within or _own_path(planned))
         agreed = yes or saved is not None
         return _change(journal, planned, system, terms, as_document=as_document, yes=agreed)
@@ -166,7 +166,7 @@ def _refuse_other_plan(planned: change.Planned, saved: str) -> None:
 def _own_path(planned: change.Planned) -> float | None:
     """Within how many seconds a change has to be confirmed that touches the path of this session."""
     client = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
-    if not client or not change.touches_path_to(planned, client):
+    if not client or not foresight.touches_path_to(planned, client):
         return None
     say(f"this touches the path of your own session from {client}: it has to be confirmed")
     return OWN_PATH
@@ -179,7 +179,7 @@ def _own_path(planned: change.Planned) -> float | None:
 def destroy_command(*, path: str | None, as_document: bool, yes: bool) -> int:
     """Remove all that homelab owns on this lab, and nothing else."""
     declared = inventory_or_none(path) or Inventory()
-    terms = Terms("destroy", declared, change.Consent(accident=True))
+    terms = Terms("destroy", declared, carrying.Consent(accident=True))
     with alone("destroy") as journal:
         system = LiveSystem(declared)
         planned = change.plan(change.Goal(declared, removal=True), system.read())
@@ -231,7 +231,7 @@ def _asked() -> bool:
 
 
 def _refuse_cut_off(planned: change.Planned, *, agreed: bool) -> None:
-    lost, spoiled = change.cut_off(planned), change.spoiled(planned)
+    lost, spoiled = foresight.cut_off(planned), foresight.spoiled(planned)
     if lost and not agreed:
         raise UnsafePlanError(
             f"the plan would cut off what works now: {', '.join(lost)}; "
@@ -257,4 +257,4 @@ def show_applied(applied: Applied, planned: change.Planned, *, as_document: bool
         return 0
     if applied.residue:
         return STUCK
-    return INTERRUPTED if applied.execution.failure == change.INTERRUPTED else ROLLED_BACK
+    return INTERRUPTED if applied.execution.failure == carrying.INTERRUPTED else ROLLED_BACK

@@ -17,7 +17,7 @@ from homelab.report.diagnosis_text import diagnosis_text
 from homelab.report.documents import as_json, diagnosis_document
 from homelab.report.paint import plain
 from homelab.system.live import LiveSystem
-from homelab.workflow.change import run_fix
+from homelab.workflow.carrying import run_fix
 from homelab.workflow.look import Diagnosis, diagnose, exit_code, fixes
 from homelab.workflow.probing import Compared, compare
 

@@ -18,7 +18,7 @@ from homelab.report.history_text import clock, history_document, history_text
 from homelab.system.journal import Journal
 from homelab.system.live import LiveSystem
 from homelab.system.lock import locked
-from homelab.workflow import change
+from homelab.workflow import carrying, change, foresight
 
 STUCK = 6
 NAME_ONE = "; to go back to before the last change: `homelab rollback {}`"
@@ -90,10 +90,10 @@ def rollback_command(
         if not planned.plan:
             click.echo("nothing to change: the lab is as it was then")
             return 0
-        planned = change.foresee(planned)
+        planned = foresight.foresee(planned)
         if not as_document:
             show_plan(planned)
-        terms = Terms("rollback", None, change.Consent(disruption=yes, accident=True))
+        terms = Terms("rollback", None, carrying.Consent(disruption=yes, accident=True))
         applied = carry_out(journal, planned, system, terms)
     return show_applied(applied, planned, as_document=as_document)
 

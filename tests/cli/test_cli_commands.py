@@ -29,7 +29,7 @@ from homelab.model.place import HOST
 from homelab.model.plan import Applied, Execution
 from homelab.system.live import LiveSystem
 from homelab.system.simulated import SimulatedSystem
-from homelab.workflow import change
+from homelab.workflow import change, foresight
 from homelab.workflow.look import diagnose, exit_code, fixes
 from homelab.workflow.probing import Compared
 
@@ -334,7 +334,7 @@ def test_what_was_not_done_is_shown(capsys: Captured) -> None:
 
 
 def test_a_plan_that_cuts_off_needs_a_yes() -> None:
-    planned = change.foresee(change.plan(change.Goal(DECLARED), SEEN))
+    planned = foresight.foresee(change.plan(change.Goal(DECLARED), SEEN))
     lost = change.Planned(
         planned.goal,
         planned.inventory,

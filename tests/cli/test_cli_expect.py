@@ -16,7 +16,7 @@ from homelab.model.inventory import Destination, Expectation, NetworkOf
 from homelab.model.trace import Outcome, Target, Trace
 from homelab.report.expect_text import NONE, expect_text
 from homelab.report.paint import Paint
-from homelab.workflow import change
+from homelab.workflow import change, foresight
 
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT / "tests/recorded"
@@ -158,15 +158,15 @@ def test_plan_foresees_what_will_hold(lab: Path, capsys: Captured) -> None:
 def test_a_plan_that_ends_what_holds_needs_a_yes(lab: Path) -> None:
     declared = load_inventory(Path(expecting(lab, "{from: lan, to: db/data}", text=CLOSED)))
     seen = load_snapshot(Path(APPLIED))
-    planned = change.foresee(change.plan(change.Goal(declared), seen))
+    planned = foresight.foresee(change.plan(change.Goal(declared), seen))
 
-    assert change.cut_off(planned) == ()
+    assert foresight.cut_off(planned) == ()
     with pytest.raises(UnsafePlanError, match=r"lab.yaml:49:5: lan to db/data delivered"):
         _refuse_cut_off(planned, agreed=False)
     _refuse_cut_off(planned, agreed=True)
 
-    removal = change.foresee(change.plan(change.Goal(declared, removal=True), seen))
-    assert change.spoiled(removal) == ()
+    removal = foresight.foresee(change.plan(change.Goal(declared, removal=True), seen))
+    assert foresight.spoiled(removal) == ()
 
 
 def test_of_many_answers_only_some_are_shown() -> None:

@@ -20,7 +20,7 @@ from homelab.report.documents import applied_document
 from homelab.report.paint import Paint
 from homelab.report.plan_text import applied_text, foresight_text, plan_text
 from homelab.system.simulated import SimulatedSystem
-from homelab.workflow import change
+from homelab.workflow import carrying, change, foresight
 from homelab.workflow.check import check
 from homelab.workflow.look import diagnose, exit_code, fixes, probe_origin
 from homelab.workflow.probing import compare
@@ -30,7 +30,7 @@ DECLARED = load_inventory(ROOT / "inventory")
 APPLIED = load_snapshot(ROOT / "tests/recorded/applied.json")
 BROKEN = load_snapshot(ROOT / "tests/recorded/broken.json")
 BEFORE = load_snapshot(ROOT / "tests/recorded/before.json")
-YES = change.Consent(disruption=True, accident=True)
+YES = carrying.Consent(disruption=True, accident=True)
 
 
 def quiet(_: op.Operation) -> None:
@@ -41,7 +41,7 @@ def destroyed() -> Snapshot:
     """The lab without us."""
     system = SimulatedSystem(APPLIED)
     goal = change.Goal(DECLARED, removal=True)
-    change.apply(change.plan(goal, APPLIED), system, None, YES, quiet)
+    carrying.apply(change.plan(goal, APPLIED), system, None, YES, quiet)
     return with_profile(system.read())
 
 
@@ -82,10 +82,10 @@ VARIANTS = {
 def test_apply_converges_and_is_then_idle(declared: Inventory, start: Snapshot | str) -> None:
     snapshot = destroyed() if isinstance(start, str) else start
     system = SimulatedSystem(snapshot)
-    planned = change.foresee(change.plan(change.Goal(declared), snapshot))
+    planned = foresight.foresee(change.plan(change.Goal(declared), snapshot))
     assert planned.obstacles == ()
 
-    applied = change.apply(planned, system, None, YES, quiet)
+    applied = carrying.apply(planned, system, None, YES, quiet)
 
     assert applied.execution.failure is None
     assert not applied.remaining
@@ -114,7 +114,7 @@ def test_a_failed_apply_leaves_the_lab_as_it_was(breaks_on: type[op.Operation]) 
     system = SimulatedSystem(bare, breaks_on=breaks_on)
     planned = change.plan(change.Goal(DECLARED), bare)
 
-    applied = change.apply(planned, system, None, YES, quiet)
+    applied = carrying.apply(planned, system, None, YES, quiet)
 
     assert applied.execution.failure
     assert applied.rollback is not None
@@ -135,7 +135,7 @@ def test_a_flow_that_is_lost_takes_the_change_back() -> None:
     planned = change.plan(change.Goal(declared), APPLIED)
     system = SimulatedSystem(APPLIED)
 
-    applied = change.apply(planned, system, change.Door(HOST, probe), YES, quiet)
+    applied = carrying.apply(planned, system, carrying.Door(HOST, probe), YES, quiet)
 
     judged = [target for each in judge(declared, APPLIED) for target in each.targets]
     assert [each.target for each in applied.lost] == [str(each) for each in judged]
@@ -152,8 +152,8 @@ def test_a_flow_that_the_inventory_closes_is_not_missed() -> None:
         asked.extend(targets)
         return ("answered",) * len(targets)
 
-    door = change.Door(client, probe)
-    applied = change.apply(planned, SimulatedSystem(APPLIED), door, YES, quiet)
+    door = carrying.Door(client, probe)
+    applied = carrying.apply(planned, SimulatedSystem(APPLIED), door, YES, quiet)
 
     assert (asked, applied.lost) == ([], ())
 
@@ -163,7 +163,7 @@ def test_what_interrupts_containers_needs_consent() -> None:
 
     assert "reattached at their addresses" in plan_text(planned.plan, APPLIED, Paint())
     with pytest.raises(UnsafePlanError, match="--yes"):
-        change.apply(planned, SimulatedSystem(APPLIED), None, change.Consent(), quiet)
+        carrying.apply(planned, SimulatedSystem(APPLIED), None, carrying.Consent(), quiet)
 
 
 def test_a_plan_that_cuts_off_a_working_network_is_noticed() -> None:
@@ -171,11 +171,11 @@ def test_a_plan_that_cuts_off_a_working_network_is_noticed() -> None:
         replace(DECLARED, routers=(), hosts=tuple(replace(h, router=None) for h in DECLARED.hosts))
     )
 
-    planned = change.foresee(change.plan(only, APPLIED))
+    planned = foresight.foresee(change.plan(only, APPLIED))
 
-    assert change.cut_off(planned) == ("app/apps", "db/data", "web/apps")
+    assert foresight.cut_off(planned) == ("app/apps", "db/data", "web/apps")
     assert "yes → no" in foresight_text(planned.before, planned.after, Paint())
-    assert change.cut_off(replace(planned, goal=replace(only, removal=True))) == ()
+    assert foresight.cut_off(replace(planned, goal=replace(only, removal=True))) == ()
 
 
 def test_only_one_guest_is_changed_when_asked() -> None:
@@ -199,7 +199,7 @@ def test_every_fix_of_a_diagnosis_mends_on_the_model() -> None:
     system = SimulatedSystem(BEFORE)
 
     for fix in fixes(diagnose(DECLARED, BEFORE).findings):
-        assert change.run_fix(fix.operations, system, quiet).failure is None
+        assert carrying.run_fix(fix.operations, system, quiet).failure is None
 
     assert exit_code(diagnose(DECLARED, system.read())) == 0
 
@@ -212,7 +212,7 @@ def test_a_fix_that_fails_is_taken_back() -> None:
         if isinstance(each.operations[0], op.AddFilterRule)
     )
 
-    assert change.run_fix(fix.operations, system, quiet).failure
+    assert carrying.run_fix(fix.operations, system, quiet).failure
     assert system.read() == BEFORE
 
 

@@ -15,7 +15,7 @@ from homelab.planning.diff import actual_state
 from homelab.planning.execute import execute
 from homelab.resources import KINDS
 from homelab.system.simulated import SimulatedSystem
-from homelab.workflow import change
+from homelab.workflow import carrying, change, foresight
 from homelab.workflow.rollback import go_back, way_back
 
 ROOT = Path(__file__).parents[2]
@@ -124,9 +124,9 @@ def test_what_cannot_be_taken_back_is_named() -> None:
 def test_a_lab_of_the_past_is_a_plan_like_any_other() -> None:
     system = SimulatedSystem(APPLIED)
     planned = change.plan(change.Goal(Inventory(), back_to=BEFORE), APPLIED)
-    consent = change.Consent(disruption=True, accident=True)
+    consent = carrying.Consent(disruption=True, accident=True)
 
-    applied = change.apply(planned, system, None, consent, change.nothing)
+    applied = carrying.apply(planned, system, None, consent, carrying.nothing)
 
     assert applied.execution.failure is None
     assert actual_state(system.read(), KINDS) == actual_state(BEFORE, KINDS)
@@ -143,8 +143,8 @@ def test_no_operation_is_begun_that_could_not_be_written_down() -> None:
             raise OperationError("the disk is full")
         noted.append(operation)
 
-    consent = change.Consent(disruption=True, accident=True)
-    applied = change.apply(planned, system, None, consent, change.nothing, note)
+    consent = carrying.Consent(disruption=True, accident=True)
+    applied = carrying.apply(planned, system, None, consent, carrying.nothing, note)
 
     assert applied.execution.failure == "the disk is full"
     assert applied.execution.done == tuple(noted)
@@ -156,8 +156,8 @@ def test_no_operation_is_begun_that_could_not_be_written_down() -> None:
 def test_a_plan_knows_whether_it_touches_the_path_of_a_session(client: str, touched: bool) -> None:
     planned = change.plan(change.Goal(DECLARED), BEFORE)
 
-    assert change.touches_path_to(planned, client) is touched
+    assert foresight.touches_path_to(planned, client) is touched
 
 
 def test_a_client_that_is_no_address_touches_nothing() -> None:
-    assert not change.touches_path_to(change.plan(change.Goal(DECLARED), BEFORE), "UNKNOWN")
+    assert not foresight.touches_path_to(change.plan(change.Goal(DECLARED), BEFORE), "UNKNOWN")

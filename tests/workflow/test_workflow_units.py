@@ -24,7 +24,7 @@ from homelab.report.documents import applied_document
 from homelab.report.paint import Paint
 from homelab.report.plan_text import applied_text, foresight_text
 from homelab.system.simulated import SimulatedSystem
-from homelab.workflow import change
+from homelab.workflow import carrying, change, foresight
 from homelab.workflow.agreement import EXPECTED, KNOWN, agrees
 from homelab.workflow.check import check
 from homelab.workflow.look import Diagnosis, Probe, diagnose, exit_code, fixes, probe_origin
@@ -36,7 +36,7 @@ DECLARED = load_inventory(ROOT / "inventory")
 APPLIED = load_snapshot(ROOT / "tests/recorded/applied.json")
 BROKEN = load_snapshot(ROOT / "tests/recorded/broken.json")
 CLIENT = netns("client")
-YES = change.Consent(disruption=True, accident=True)
+YES = carrying.Consent(disruption=True, accident=True)
 WEB = Target(ip_address("10.90.1.10"))
 
 
@@ -228,7 +228,7 @@ def test_what_was_not_read_is_not_healthy() -> None:
 def test_every_fix_that_is_run_makes_the_lab_healthy() -> None:
     system = SimulatedSystem(BROKEN)
     for fix in fixes(diagnose(DECLARED, BROKEN).findings):
-        assert change.run_fix(fix.operations, system, quiet).failure is None
+        assert carrying.run_fix(fix.operations, system, quiet).failure is None
 
     assert exit_code(diagnose(DECLARED, system.read())) == 0
 
@@ -237,7 +237,7 @@ def test_a_fix_that_fails_is_taken_back() -> None:
     (fix, *_) = fixes(diagnose(DECLARED, BROKEN).findings)
     system = SimulatedSystem(BROKEN, breaks_on=type(fix.operations[-1]))
 
-    done = change.run_fix(fix.operations, system, quiet)
+    done = carrying.run_fix(fix.operations, system, quiet)
 
     assert done.failure is not None
     assert diagnose(DECLARED, system.read()) == diagnose(DECLARED, BROKEN)
@@ -306,7 +306,7 @@ MASQUERADE = altered(egress=Egress.MASQUERADE)
 
 
 def applied_by(system: SimulatedSystem) -> Applied:
-    return change.apply(change.plan(change.Goal(MASQUERADE), APPLIED), system, None, YES, quiet)
+    return carrying.apply(change.plan(change.Goal(MASQUERADE), APPLIED), system, None, YES, quiet)
 
 
 def test_a_lab_that_does_not_take_the_change_is_put_back() -> None:
@@ -324,7 +324,7 @@ def test_an_interrupted_apply_is_rolled_back(at: int) -> None:
     system = Interrupted(APPLIED, at)
     applied = applied_by(system)
 
-    assert applied.execution.failure == change.INTERRUPTED
+    assert applied.execution.failure == carrying.INTERRUPTED
     assert applied.residue == ()
     assert not change.plan(change.Goal(DECLARED), system.read()).plan
 
@@ -365,10 +365,10 @@ def test_what_the_plan_cuts_off_is_named_unless_it_is_meant() -> None:
     lost = replace(planned, before=(before,), after=(replace(before, reachable=False),))
 
     assert name == before.name
-    assert change.cut_off(lost) == ("web/apps",)
-    assert change.cut_off(replace(lost, after=(before,))) == ()
-    assert change.cut_off(replace(lost, inventory=altered(ingress=Ingress.NONE))) == ()
-    assert change.cut_off(replace(lost, goal=change.Goal(DECLARED, removal=True))) == ()
+    assert foresight.cut_off(lost) == ("web/apps",)
+    assert foresight.cut_off(replace(lost, after=(before,))) == ()
+    assert foresight.cut_off(replace(lost, inventory=altered(ingress=Ingress.NONE))) == ()
+    assert foresight.cut_off(replace(lost, goal=change.Goal(DECLARED, removal=True))) == ()
     text = foresight_text(lost.before, lost.after, Paint())
     assert "yes → no" in text
 
@@ -381,7 +381,9 @@ def test_no_flow_is_watched_when_all_shall_go() -> None:
         return ("answered",) * len(targets)
 
     planned = change.plan(change.Goal(DECLARED, removal=True), APPLIED)
-    applied = change.apply(planned, SimulatedSystem(APPLIED), change.Door(HOST, probe), YES, quiet)
+    applied = carrying.apply(
+        planned, SimulatedSystem(APPLIED), carrying.Door(HOST, probe), YES, quiet
+    )
 
     assert applied.lost == ()
     assert applied.rollback is None
@@ -415,7 +417,7 @@ def test_what_a_restart_lost_is_made_again() -> None:
     planned = change.plan(change.Goal(declared), APPLIED)
     assert not planned.plan.disruptions()
 
-    applied = change.apply(planned, system, None, YES, quiet)
+    applied = carrying.apply(planned, system, None, YES, quiet)
 
     assert applied.rollback is None
     assert len(applied.execution.done) > len(planned.plan.operations())
