@@ -9,7 +9,7 @@ from homelab.diagnosis.full_size import FullSize, Side, side_of
 from homelab.diagnosis.icmp_error import error_about
 from homelab.diagnosis.journey import Arrived, End, Ended, Journey
 from homelab.diagnosis.neighbours import Claims, Neighbours
-from homelab.diagnosis.packet import ECHO_REQUEST, Packet
+from homelab.diagnosis.packet import DATAGRAM, ECHO, ECHO_REQUEST, HEADER, RST, SYN, Packet
 from homelab.diagnosis.routing import Question
 from homelab.diagnosis.segment import Ether
 from homelab.diagnosis.sockets import reply_to, turned
@@ -22,7 +22,7 @@ from homelab.model.trace import Hop, Outcome, Target, Trace
 
 SPORT = 40000
 UNSPECIFIED: dict[int, Address] = {4: IPv4Address(0), 6: IPv6Address(0)}
-LENGTH = {"tcp": 60, "udp": 33}
+LENGTH = {"icmp": ECHO, "tcp": SYN, "udp": DATAGRAM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,12 @@ class Trip:
     def _request(self, source: Address) -> Packet:
         target = self._target
         family = target.address.version
+        length = HEADER[family] + LENGTH.get(target.protocol, DATAGRAM)
         if target.port is None:
             protocol = "icmp" if family == 4 else "icmp6"
             kind = ECHO_REQUEST[family]
-            return Packet(source, target.address, protocol, SPORT, 0, kind, 0)
+            return Packet(source, target.address, protocol, SPORT, 0, kind, 0, length=length)
         flags = frozenset({"SYN"}) if target.protocol == "tcp" else frozenset[str]()
-        length = LENGTH.get(target.protocol, 60)
         return Packet(
             source, target.address, target.protocol, SPORT, target.port, flags=flags, length=length
         )
@@ -157,14 +157,18 @@ class Trip:
     def _refused(self, ended: Ended) -> Outcome:
         """Whether the refusal that the place sends reaches the sender."""
         box = self._world.observed(ended.cause.at)
-        if box.place == self._start.place and self._start.link is None:
+        at_home = box.place == self._start.place and self._start.link is None
+        if at_home and ended.cause.kind not in ("rule", "socket"):
             return Outcome.REJECTED
         journey = self._journey.beside("return")
         end = self._walk(journey).send(box, refusal_of(box, ended))
         self._journey.forks.update(journey.forks)
         if isinstance(end, Ended):
             return Outcome.UNKNOWN if end.is_unknown else Outcome.DROPPED
-        return Outcome.REJECTED if end.place in (None, self._start.place) else Outcome.DROPPED
+        home = end.place in (None, self._start.place)
+        # A reset is known by its addresses, an error by what it quotes.
+        fits = end.packet.inner is not None or end.packet.source == self._target.address
+        return Outcome.REJECTED if home and fits else Outcome.DROPPED
 
     def _as_seen(self, blank: Trace, packet: Packet) -> Trace:
         """The trace with what the receiver saw, where that is not what was sent."""
@@ -185,5 +189,9 @@ def refusal_of(box: Box, ended: Ended) -> Packet:
     """A reset, or an ICMP error of the box's own address that quotes the packet."""
     packet = ended.packet
     if ended.answer == "tcp-reset":
-        return replace(turned(packet), flags=frozenset({"RST", "ACK"}))
+        # tcp_v4_send_reset and tcp_v6_send_response keep the type of service.
+        length = HEADER[packet.family] + RST
+        return replace(
+            turned(packet), flags=frozenset({"RST", "ACK"}), length=length, tos=packet.tos
+        )
     return error_about(box, packet, ended.answer or "")

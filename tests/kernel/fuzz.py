@@ -3,10 +3,11 @@
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.kernel.fuzz_dice import Trial, trial
-from tests.kernel.fuzz_world import Court, Score, court, refused
+from tests.kernel.fuzz_world import Court, Road, Score, court, refused
 
 CASES = Path(__file__).parents[1] / "cases"
 
@@ -25,7 +26,7 @@ def main(pairs: int, seed: int) -> int:
             for line in score.wrong:
                 sys.stdout.write(f"WRONG {line}\n")
             if score.wrong:
-                keep(judge, one)
+                keep(judge, one, score.roads[:3])
             if seed % 50 == 0:
                 rate = total.pairs / (time.monotonic() - begun)
                 sys.stdout.write(
@@ -34,14 +35,14 @@ def main(pairs: int, seed: int) -> int:
                 sys.stdout.flush()
             seed += 1
     sys.stdout.write(
-        f"{total.pairs} pairs up to seed {seed - 1}: {len(total.wrong)} wrong, {dict(total.outcomes)}\n"
+        f"{total.pairs} pairs ({total.silent} more that the kernel said nothing of) up to seed {seed - 1}: {len(total.wrong)} wrong, {dict(total.outcomes)}\n"
     )
     for what, count in total.unknown.most_common():
         sys.stdout.write(f"  unknown {count / total.pairs:.3%}  {what}\n")
     return 1 if total.wrong else 0
 
 
-def keep(judge: Court, found: Trial) -> None:
+def keep(judge: Court, found: Trial, roads: Sequence[Road]) -> None:
     """Shrink what is wrong, a rule at a time, and write it down as a case."""
     rules = list(found.rules)
     for number in range(len(rules)):
@@ -51,11 +52,17 @@ def keep(judge: Court, found: Trial) -> None:
                 continue
             fewer = [*lines[:at], *lines[at + 1 :]]
             tried = [*rules[:number], (rules[number][0], "\n".join(fewer)), *rules[number + 1 :]]
-            if judge.hear(Trial(found.name, tuple(tried))).wrong:
+            if judge.hear(Trial(found.name, tuple(tried)), roads).wrong:
                 rules, lines = tried, fewer
     CASES.mkdir(exist_ok=True)
     file = CASES / f"{found.name}.json"
-    file.write_text(json.dumps({"name": found.name, "rules": rules}, indent=1) + "\n")
+    file.write_text(
+        json.dumps(
+            {"name": found.name, "rules": rules, "roads": [[o[-1], str(t)] for o, t in roads]},
+            indent=1,
+        )
+        + "\n"
+    )
     sys.stdout.write(f"  kept as {file}\n")
 
 

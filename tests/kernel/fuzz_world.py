@@ -3,10 +3,11 @@
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
+from typing import TypeAlias
 
 from homelab.diagnosis.tracer import Tracer
 from homelab.model.kernel import Ruleset
@@ -21,7 +22,7 @@ from tests.kernel import fuzz_dice, fuzz_nft
 from tests.kernel.fuzz_dice import CLIENT, FAR, NEAR, SERVER, Trial
 
 PROTOCOLS = (("icmp", None), ("tcp", 80), ("tcp", 81), ("tcp", 82), ("udp", 53), ("udp", 55))
-ROADS = {
+AIMS = {
     CLIENT_NS: (SERVER, NEAR),
     SERVER_NS: (CLIENT, FAR),
     ROUTER_NS: (CLIENT, SERVER),
@@ -30,28 +31,37 @@ QUICK, PATIENT = 0.08, 0.7
 _COUNTERS = re.compile(r"counter packets \d+ bytes \d+|^\[\d+:\d+\] ?")
 
 
-def targets(origin: str) -> tuple[Target, ...]:
-    return tuple(
-        Target(ip_address(where[version]), protocol, port)
-        for where in ROADS[origin]
-        for version in (4, 6)
-        for protocol, port in PROTOCOLS
-    )
+Road: TypeAlias = tuple[str, Target]
+"""From where, and to what."""
+ROADS: tuple[Road, ...] = tuple(
+    (origin, Target(ip_address(where[version]), protocol, port))
+    for origin, aims in AIMS.items()
+    for where in aims
+    for version in (4, 6)
+    for protocol, port in PROTOCOLS
+)
 
 
 @dataclass
 class Score:
-    """What was compared; ``wrong`` are definite verdicts that the kernel contradicts."""
+    """What was compared; ``wrong`` are definite verdicts that the kernel contradicts.
+
+    ``silent`` counts what the kernel said nothing of: a datagram that nobody has to answer, or one that
+    its sender's own rules kept back.
+    """
 
     pairs: int = 0
+    silent: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
+    roads: list[Road] = field(default_factory=list)
 
     def add(self, other: "Score") -> None:
         self.pairs += other.pairs
         self.outcomes += other.outcomes
         self.unknown += other.unknown
+        self.silent += other.silent
         self.wrong += other.wrong
 
 
@@ -63,7 +73,7 @@ class Court:
         self.system = LiveSystem()
         self.bare: Snapshot = self.system.read()
 
-    def hear(self, trial: Trial) -> Score:
+    def hear(self, trial: Trial, roads: Sequence[Road] = ROADS) -> Score:
         """Load, read back, send, compare; the router is bare again afterwards."""
         legacy = any("legacy" in tool for tool, _ in trial.rules)
         self.world.clear()
@@ -71,7 +81,7 @@ class Court:
             for tool, text in trial.rules:
                 load(tool, text)
             texts = self.world.texts(legacy)
-            return self._compare(trial, self._seen(texts), legacy)
+            return self._compare(trial, self._seen(texts), roads, legacy=legacy)
         finally:
             self.world.clear()
 
@@ -81,47 +91,62 @@ class Court:
         here = replace(self.bare.namespaces[place], rulesets=rules)
         return replace(self.bare, namespaces={**self.bare.namespaces, place: here})
 
-    def _compare(self, trial: Trial, snapshot: Snapshot, legacy: bool) -> Score:
+    def _compare(
+        self, trial: Trial, snapshot: Snapshot, roads: Sequence[Road], *, legacy: bool
+    ) -> Score:
         tracer, score = Tracer(snapshot), Score()
         dropped: list[tuple[str, Trace]] = []
-        for origin in ROADS:
-            aims = targets(origin)
-            door = self.system.door(netns(origin))
+        for origin, aims in by_origin(roads).items():
             inside(ROUTER_NS, "conntrack", "-F", check=False)
-            for target, said in zip(aims, probe(door, aims, QUICK), strict=True):
+            for target, said in zip(aims, self._ask(origin, aims, QUICK), strict=True):
                 trace = tracer.trace(netns(origin), target)
+                if said not in KNOWN:
+                    score.silent += 1
+                    continue
                 score.pairs += 1
                 score.outcomes[trace.outcome.value] += 1
                 if trace.outcome.value == "unknown":
                     score.unknown[reason(trace)] += 1
                 elif not agrees(trace, said):
-                    score.wrong += self._again(trial, origin, target, trace)
+                    self._again(trial, origin, trace, score)
                 elif trace.outcome.value == "dropped":
                     dropped.append((origin, trace))
-        score.wrong += self._uncounted(trial, dropped, legacy)
+        self._uncounted(trial, dropped, score, legacy=legacy)
         return score
 
-    def _again(self, trial: Trial, origin: str, target: Target, trace: Trace) -> list[str]:
+    def _ask(self, origin: str, aims: Sequence[Target], patience: float) -> tuple[str, ...]:
+        return probe(self.system.door(netns(origin)), aims, patience)
+
+    def _again(self, trial: Trial, origin: str, trace: Trace, score: Score) -> None:
         """A machine that is busy may be late: ask once more, and wait."""
-        (said,) = probe(self.system.door(netns(origin)), [target], PATIENT)
+        (said,) = self._ask(origin, [trace.target], PATIENT)
         if agrees(trace, said):
-            return []
+            return
         cause = (
             f"{trace.cause.stage}: {trace.cause.rule or trace.cause.text}" if trace.cause else ""
         )
-        road = f"{origin[-1]} to {target}"
-        return [f"{trial.name}: {road}: model {trace.outcome.value} ({cause}), kernel {said}"]
+        road = f"{trial.name}: {origin[-1]} to {trace.target}"
+        score.wrong.append(f"{road}: model {trace.outcome.value} ({cause}), kernel {said}")
+        score.roads.append((origin, trace.target))
 
-    def _uncounted(self, trial: Trial, dropped: list[tuple[str, Trace]], legacy: bool) -> list[str]:
+    def _uncounted(
+        self, trial: Trial, dropped: list[tuple[str, Trace]], score: Score, *, legacy: bool
+    ) -> None:
         """Rules that the model blames and whose counters say that they met no packet."""
         counts = counters(self.world.texts(legacy))
-        return [
-            f"{trial.name}: {origin[-1]} to {trace.target}: {trace.cause.rule} met no packet"
-            for origin, trace in dropped
-            if trace.cause
-            and trace.cause.kind == "rule"
-            and counts.get(bare(trace.cause.rule)) == 0
-        ]
+        for origin, trace in dropped:
+            cause = trace.cause
+            if cause and cause.kind == "rule" and counts.get(bare(cause.rule)) == 0:
+                road = f"{trial.name}: {origin[-1]} to {trace.target}"
+                score.wrong.append(f"{road}: {cause.rule} met no packet")
+                score.roads.append((origin, trace.target))
+
+
+def by_origin(roads: Sequence[Road]) -> dict[str, list[Target]]:
+    grouped: dict[str, list[Target]] = {}
+    for origin, target in roads:
+        grouped.setdefault(origin, []).append(target)
+    return grouped
 
 
 def agrees(trace: Trace, said: str) -> bool:
@@ -243,7 +268,7 @@ def _is_taken(tool: str, text: str) -> bool:
 @contextmanager
 def court() -> Iterator[Court]:
     with router() as world:
-        for name in ROADS:
+        for name in AIMS:
             for link in ("all", "default", "eth0", "in0", "out0"):
                 inside(name, "sysctl", "-qw", f"net.ipv4.conf.{link}.rp_filter=0", check=False)
             inside(name, "sysctl", "-qw", "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0")

@@ -206,6 +206,14 @@ def is_tracked(packet: Packet, _context: Context) -> bool | None:
     return packet.connection is not None
 
 
+def tracked_protocol(wanted: int) -> Test:
+    def test(packet: Packet, _: Context) -> bool:
+        entry = packet.connection
+        return entry is not None and PROTOCOLS.get(entry.original.protocol) == wanted
+
+    return test
+
+
 def direction(*, reply: bool) -> Test:
     return lambda packet, _: packet.connection is not None and packet.reply is reply
 
