@@ -167,8 +167,10 @@ class Trip:
             return Outcome.UNKNOWN if end.is_unknown else Outcome.DROPPED
         home = end.place in (None, self._start.place)
         # A reset is known by its addresses, an error by what it quotes.
-        fits = end.packet.inner is not None or end.packet.source == self._target.address
-        return Outcome.REJECTED if home and fits else Outcome.DROPPED
+        quoted = end.packet.inner
+        about = quoted.destination if quoted is not None else end.packet.source
+        fits = home and about == self._target.address
+        return Outcome.REJECTED if fits else Outcome.DROPPED
 
     def _as_seen(self, blank: Trace, packet: Packet) -> Trace:
         """The trace with what the receiver saw, where that is not what was sent."""
@@ -191,7 +193,16 @@ def refusal_of(box: Box, ended: Ended) -> Packet:
     if ended.answer == "tcp-reset":
         # tcp_v4_send_reset and tcp_v6_send_response keep the type of service.
         length = HEADER[packet.family] + RST
-        return replace(
+        reset = replace(
             turned(packet), flags=frozenset({"RST", "ACK"}), length=length, tos=packet.tos
         )
+        return _attached(reset, packet) if ended.cause.kind == "rule" else reset
     return error_about(box, packet, ended.answer or "")
+
+
+def _attached(reset: Packet, packet: Packet) -> Packet:
+    """REJECT's reset belongs to the connection of what it answers, though that is not in the table yet."""
+    # nf_conntrack_attach in net/netfilter/nf_conntrack_core.c
+    if packet.connection is None:
+        return reset
+    return replace(reset, connection=packet.connection, state="related", reply=not packet.reply)

@@ -56,7 +56,7 @@ def tracked(version: int) -> tuple[str, ...]:
         f"-m conntrack --ctorigdst {SERVER[version]}", f"-m conntrack ! --ctorigsrc {CLIENT[version]}",
         f"-m conntrack --ctreplsrc {SERVER[version]}", f"-m conntrack --ctrepldst {CLIENT[version]}", "-m conntrack --ctorigdstport 80",
         "-m conntrack --ctreplsrcport 53", "-m conntrack --ctstatus SEEN_REPLY", "-m conntrack --ctstatus CONFIRMED",
-        "-m conntrack --ctstatus ASSURED", "-m conntrack --ctstatus NONE", "-m state --state NEW", "-m state --state ESTABLISHED",
+        "-m conntrack --ctstatus NONE", "-m state --state NEW", "-m state --state ESTABLISHED",
         "-m connmark --mark 0x1", "-m connmark --mark 0x2/0x3", "-m connmark ! --mark 0x0",
     )  # fmt: skip
 

@@ -29,7 +29,7 @@ MATCHES = (
     "icmp type { echo-reply, echo-request }", "icmpv6 type echo-request", "icmpv6 type != echo-reply", "icmp code 0", "tcp flags syn",
     "tcp flags & (syn | ack) == syn", "tcp flags & (fin | syn | rst | ack) != syn", "tcp flags != syn", "tcp flags syn / syn,ack", "tcp flags { syn, syn | ack }",
     "ct state new", "ct state established,related", "ct state != new", "ct state { established, new }", "ct state invalid", "ct state untracked",
-    "ct direction original", "ct direction reply", "ct status dnat", "ct status snat", "ct status seen-reply", "ct status & (snat | dnat) == 0", "ct status assured",
+    "ct direction original", "ct direction reply", "ct status dnat", "ct status snat", "ct status seen-reply", "ct status & (snat | dnat) == 0",
     "ct mark 1", "ct mark != 0", "ct mark and 0x3 == 0x2", "ct original ip daddr 10.99.2.2", "ct reply ip saddr 10.99.2.2", "ct original proto-dst 80",
     "ct protocol tcp", "ct l3proto ipv4", "ct zone 0", "ct expiration 1s-10m", "ct packets > 1", "meta mark 1", "meta mark != 1", "meta mark & 1 == 1",
     "meta mark @marks", "meta length 0-60", "meta length != 84", "meta pkttype unicast", "meta skuid 0", "meta cpu 0", "meta cgroup 0", "meta priority 0",
