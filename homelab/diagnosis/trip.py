@@ -197,12 +197,12 @@ def refusal_of(box: Box, ended: Ended) -> Packet:
             turned(packet), flags=frozenset({"RST", "ACK"}), length=length, tos=packet.tos
         )
         return _attached(reset, packet) if ended.cause.kind == "rule" else reset
-    return error_about(box, packet, ended.answer or "")
+    return _attached(error_about(box, packet, ended.answer or ""), packet)
 
 
-def _attached(reset: Packet, packet: Packet) -> Packet:
-    """REJECT's reset belongs to the connection of what it answers, though that is not in the table yet."""
-    # nf_conntrack_attach in net/netfilter/nf_conntrack_core.c
+def _attached(refusal: Packet, packet: Packet) -> Packet:
+    """It belongs to the connection of what it refuses, though that may not be in the table yet."""
+    # nf_conntrack_attach, by nf_send_reset, icmp_glue_bits and icmpv6_getfrag
     if packet.connection is None:
-        return reset
-    return replace(reset, connection=packet.connection, state="related", reply=not packet.reply)
+        return refusal
+    return replace(refusal, connection=packet.connection, state="related", reply=not packet.reply)

@@ -173,7 +173,7 @@ def _outcome(asked: _Asked) -> str:
     try:
         if asked.target.protocol == "tcp":
             code = stream.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            return _tcp(stream, code) if code else ANSWERED
+            return _tcp(stream, code) if code and not _is_established(stream) else ANSWERED
         message = stream.recv(2048)
     except BlockingIOError:
         return ""
@@ -190,6 +190,11 @@ def _is_reply(asked: _Asked, message: bytes) -> bool:
     body = message[(message[0] & 0x0F) * 4 :] if version == 4 and message else message
     wanted = echo(version, asked.round, asked.number, _REPLY[version])
     return (body[:1], body[4:8]) == (wanted[:1], wanted[4:8])
+
+
+def _is_established(stream: socket.socket) -> bool:
+    """The handshake was done; an ICMP error about a later packet changes nothing of that (tcp(7), TCP_INFO)."""
+    return stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\x01"
 
 
 def _tcp(stream: socket.socket, code: int) -> str:

@@ -35,7 +35,7 @@ def main(pairs: int, seed: int) -> int:
                 sys.stdout.flush()
             seed += 1
     sys.stdout.write(
-        f"{total.pairs} pairs ({total.silent} more that the kernel said nothing of) up to seed {seed - 1}: {len(total.wrong)} wrong, {dict(total.outcomes)}\n"
+        f"{total.pairs} pairs ({total.silent} more that the kernel said nothing of, {total.beyond} reset at the third packet) up to seed {seed - 1}: {len(total.wrong)} wrong, {dict(total.outcomes)}\n"
     )
     for what, count in total.unknown.most_common():
         sys.stdout.write(f"  unknown {count / total.pairs:.3%}  {what}\n")

@@ -52,6 +52,7 @@ class Score:
 
     pairs: int = 0
     silent: int = 0
+    beyond: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
@@ -62,6 +63,7 @@ class Score:
         self.outcomes += other.outcomes
         self.unknown += other.unknown
         self.silent += other.silent
+        self.beyond += other.beyond
         self.wrong += other.wrong
 
 
@@ -122,6 +124,9 @@ class Court:
         (said,) = self._ask(origin, [trace.target], PATIENT)
         if agrees(trace, said):
             return
+        if is_beyond(trial, trace, said):
+            score.beyond += 1
+            return
         cause = (
             f"{trace.cause.stage}: {trace.cause.rule or trace.cause.text}" if trace.cause else ""
         )
@@ -147,6 +152,13 @@ def by_origin(roads: Sequence[Road]) -> dict[str, list[Target]]:
     for origin, target in roads:
         grouped.setdefault(origin, []).append(target)
     return grouped
+
+
+def is_beyond(trial: Trial, trace: Trace, said: str) -> bool:
+    """A reset for the third packet of a handshake: a trace follows the first and its answer."""
+    resets = any("tcp-reset" in text or "tcp reset" in text for _, text in trial.rules)
+    tcp = trace.target.protocol == "tcp" and trace.outcome.value == "delivered"
+    return resets and tcp and said == "refused"
 
 
 def agrees(trace: Trace, said: str) -> bool:
