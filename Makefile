@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: check format test demo bench pages clean
+.PHONY: check format test demo bench pages fuzz clean
 
 check: .venv/ready
 	$(BIN)/ruff format --check -q .
@@ -29,6 +29,10 @@ demo:
 bench: .venv/ready
 	$(BIN)/python bench/run.py
 	$(BIN)/python -m bench.scale
+
+# The model against the kernel, as root: for ever, or `make fuzz PAIRS=100000 SEED=0`. What is wrong lands in tests/cases/.
+fuzz: .venv/ready
+	$(BIN)/python -m tests.kernel.fuzz $(or $(PAIRS),0) $(or $(SEED),0)
 
 clean:
 	tests/lab/lab down || true

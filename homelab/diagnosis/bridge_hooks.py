@@ -11,12 +11,12 @@ def bridge_hooks(box: Box, crossing: Crossing) -> Iterator[tuple[str, Context]]:
     """Hooks in order, with what they know of the frame."""
     physin, physout = crossing.physin, crossing.physout
     if physin is not None:
-        yield "prerouting", Context(box, iif=physin)
+        yield "prerouting", Context(box, iif=physin, framed=True)
     if physin is None:
-        yield "output", Context(box, oif=physout)
+        yield "output", Context(box, oif=physout, framed=True)
     elif physout is None:
-        yield "input", Context(box, iif=physin)
+        yield "input", Context(box, iif=physin, framed=True)
     else:
-        yield "forward", Context(box, iif=physin, oif=physout)
+        yield "forward", Context(box, iif=physin, oif=physout, framed=True)
     if physout is not None:
-        yield "postrouting", Context(box, oif=physout)
+        yield "postrouting", Context(box, oif=physout, framed=True)

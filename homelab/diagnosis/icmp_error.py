@@ -34,6 +34,11 @@ _SIX = {
     TOO_OLD: (3, 0),
 }
 
+_OWN, _QUOTED = {4: 28, 6: 48}, {4: 548, 6: 1232}
+"""The error's own headers, and how much it quotes at most: 576 and 1280 bytes less those."""
+_CONTROL, _TOS = 0xC0, 0x1E
+"""IPTOS_PREC_INTERNETCONTROL and IPTOS_TOS_MASK: an error of IPv4 asks for the precedence of control."""
+
 
 def error_about(box: Box, packet: Packet, answer: str) -> Packet:
     """The error of that name, from the box's own address, which quotes the packet."""
@@ -45,5 +50,12 @@ def error_about(box: Box, packet: Packet, answer: str) -> Packet:
     )
     kind, code = known.get(answer, other)
     return Packet(
-        source, packet.source, protocol, icmp_type=kind, icmp_code=code, inner=packet.tuple
+        source,
+        packet.source,
+        protocol,
+        icmp_type=kind,
+        icmp_code=code,
+        inner=packet.tuple,
+        length=_OWN[packet.family] + min(packet.length, _QUOTED[packet.family]),
+        tos=_CONTROL | packet.tos & _TOS if packet.family == 4 else 0,
     )

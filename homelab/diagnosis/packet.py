@@ -6,6 +6,10 @@ from homelab.model.place import Address
 
 ECHO_REQUEST = {4: 8, 6: 128}
 ECHO_REPLY = {4: 0, 6: 129}
+HEADER = {4: 20, 6: 40}
+"""Length of the header of IP without options."""
+ECHO, SYN, RST, DATAGRAM = 64, 40, 20, 8
+"""What follows it: an echo as ping(8) sends it, a SYN with the options that Linux sets, a bare header."""
 TCP_HEADERS = {4: 40, 6: 60}
 """Length of the headers of IP and TCP without options: a full segment is the MSS and that."""
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from homelab.diagnosis.box import Box
 from homelab.diagnosis.journey import Arrived, Ended, Journey
-from homelab.diagnosis.packet import ECHO_REPLY, Packet
+from homelab.diagnosis.packet import DATAGRAM, ECHO_REPLY, HEADER, SYN, Packet
 from homelab.diagnosis.routing import LOOPBACK, Question
 from homelab.model.kernel import Listener
 
@@ -35,8 +35,10 @@ def reply_to(box: Box, arrived: Arrived, journey: Journey) -> Packet | Ended:
             key=f"{packet.dport}/{packet.protocol}",
             answer=refusal,
         )
-    flags = frozenset({"SYN", "ACK"}) if packet.protocol == "tcp" else frozenset[str]()
-    return replace(turned(packet), flags=flags)
+    header = HEADER[packet.family]
+    if packet.protocol != "tcp":
+        return replace(turned(packet), length=header + DATAGRAM)
+    return replace(turned(packet), flags=frozenset({"SYN", "ACK"}), length=header + SYN)
 
 
 def turned(packet: Packet) -> Packet:
@@ -55,7 +57,11 @@ def _echo(box: Box, packet: Packet, journey: Journey) -> Packet | Ended:
     if box.sysctl(key) == "1":
         text = f"{box.place} answers no echo request: {key} is 1"
         return journey.ended(box.place, "socket", "sysctl", text, packet, key=key)
-    return replace(turned(packet), icmp_type=ECHO_REPLY[packet.family], icmp_code=0)
+    # icmp_reply and icmpv6_echo_reply keep the type of service.
+    kind = ECHO_REPLY[packet.family]
+    return replace(
+        turned(packet), icmp_type=kind, icmp_code=0, length=packet.length, tos=packet.tos
+    )
 
 
 def _as_if_by(box: Box, packet: Packet, link: str | None) -> str | None:

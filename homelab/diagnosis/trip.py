@@ -9,7 +9,7 @@ from homelab.diagnosis.full_size import FullSize, Side, side_of
 from homelab.diagnosis.icmp_error import error_about
 from homelab.diagnosis.journey import Arrived, End, Ended, Journey
 from homelab.diagnosis.neighbours import Claims, Neighbours
-from homelab.diagnosis.packet import ECHO_REQUEST, Packet
+from homelab.diagnosis.packet import DATAGRAM, ECHO, ECHO_REQUEST, HEADER, RST, SYN, Packet
 from homelab.diagnosis.routing import Question
 from homelab.diagnosis.segment import Ether
 from homelab.diagnosis.sockets import reply_to, turned
@@ -22,7 +22,7 @@ from homelab.model.trace import Hop, Outcome, Target, Trace
 
 SPORT = 40000
 UNSPECIFIED: dict[int, Address] = {4: IPv4Address(0), 6: IPv6Address(0)}
-LENGTH = {"tcp": 60, "udp": 33}
+LENGTH = {"icmp": ECHO, "tcp": SYN, "udp": DATAGRAM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,12 @@ class Trip:
     def _request(self, source: Address) -> Packet:
         target = self._target
         family = target.address.version
+        length = HEADER[family] + LENGTH.get(target.protocol, DATAGRAM)
         if target.port is None:
             protocol = "icmp" if family == 4 else "icmp6"
             kind = ECHO_REQUEST[family]
-            return Packet(source, target.address, protocol, SPORT, 0, kind, 0)
+            return Packet(source, target.address, protocol, SPORT, 0, kind, 0, length=length)
         flags = frozenset({"SYN"}) if target.protocol == "tcp" else frozenset[str]()
-        length = LENGTH.get(target.protocol, 60)
         return Packet(
             source, target.address, target.protocol, SPORT, target.port, flags=flags, length=length
         )
@@ -157,14 +157,20 @@ class Trip:
     def _refused(self, ended: Ended) -> Outcome:
         """Whether the refusal that the place sends reaches the sender."""
         box = self._world.observed(ended.cause.at)
-        if box.place == self._start.place and self._start.link is None:
+        at_home = box.place == self._start.place and self._start.link is None
+        if at_home and ended.cause.kind not in ("rule", "socket"):
             return Outcome.REJECTED
         journey = self._journey.beside("return")
         end = self._walk(journey).send(box, refusal_of(box, ended))
         self._journey.forks.update(journey.forks)
         if isinstance(end, Ended):
             return Outcome.UNKNOWN if end.is_unknown else Outcome.DROPPED
-        return Outcome.REJECTED if end.place in (None, self._start.place) else Outcome.DROPPED
+        home = end.place in (None, self._start.place)
+        # A reset is known by its addresses, an error by what it quotes.
+        quoted = end.packet.inner
+        about = quoted.destination if quoted is not None else end.packet.source
+        fits = home and about == self._target.address
+        return Outcome.REJECTED if fits else Outcome.DROPPED
 
     def _as_seen(self, blank: Trace, packet: Packet) -> Trace:
         """The trace with what the receiver saw, where that is not what was sent."""
@@ -185,5 +191,18 @@ def refusal_of(box: Box, ended: Ended) -> Packet:
     """A reset, or an ICMP error of the box's own address that quotes the packet."""
     packet = ended.packet
     if ended.answer == "tcp-reset":
-        return replace(turned(packet), flags=frozenset({"RST", "ACK"}))
-    return error_about(box, packet, ended.answer or "")
+        # tcp_v4_send_reset and tcp_v6_send_response keep the type of service.
+        length = HEADER[packet.family] + RST
+        reset = replace(
+            turned(packet), flags=frozenset({"RST", "ACK"}), length=length, tos=packet.tos
+        )
+        return _attached(reset, packet) if ended.cause.kind == "rule" else reset
+    return _attached(error_about(box, packet, ended.answer or ""), packet)
+
+
+def _attached(refusal: Packet, packet: Packet) -> Packet:
+    """It belongs to the connection of what it refuses, though that may not be in the table yet."""
+    # nf_conntrack_attach, by nf_send_reset, icmp_glue_bits and icmpv6_getfrag
+    if packet.connection is None:
+        return refusal
+    return replace(refusal, connection=packet.connection, state="related", reply=not packet.reply)

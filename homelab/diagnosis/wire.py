@@ -55,7 +55,9 @@ class Wire:
                 return refused
         link = box.by_name.get(oif)
         packet = replace(packet, mac_source=link.mac if link else None)
-        packet, ended = self._journey.hook(box, "egress", packet, Context(box, oif=oif), "netdev")
+        packet, ended = self._journey.hook(
+            box, "egress", packet, Context(box, oif=oif, framed=True), "netdev"
+        )
         return ended or self._carried(found, packet, oif, box)
 
     def _introduced(self, box: Box, oif: str, via: Address, ear: Ear) -> Ended | None:
@@ -140,7 +142,9 @@ class Wire:
             packet, ended = self._shown_to_ip(box, crossing, packet)
             if ended is not None:
                 return packet, ended
-        return self._journey.hook(box, "egress", packet, Context(box, oif=physout), "netdev")
+        return self._journey.hook(
+            box, "egress", packet, Context(box, oif=physout, framed=True), "netdev"
+        )
 
     def _measure(self, box: Box, crossing: Crossing, packet: Packet) -> None:
         """How long a frame may be to come in by one port and leave by the other."""
@@ -159,9 +163,9 @@ class Wire:
         packet = packet.arriving(same_namespace=False)
         meant_for = packet.destination
         for hook, context in (
-            ("prerouting", Context(box, bridge, None, physin, None, bridged=True)),
-            ("forward", Context(box, bridge, bridge, physin, physout, bridged=True)),
-            ("postrouting", Context(box, None, bridge, physin, physout, bridged=True)),
+            ("prerouting", Context(box, bridge, None, physin, None, bridged=True, framed=True)),
+            ("forward", Context(box, bridge, bridge, physin, physout, bridged=True, framed=True)),
+            ("postrouting", Context(box, None, bridge, physin, physout, bridged=True, framed=True)),
         ):
             packet, ended = self._journey.hook(box, hook, packet, context)
             if ended is not None:

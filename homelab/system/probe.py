@@ -133,11 +133,16 @@ def _send(asked: _Asked) -> None:
     stream.send(asked.packet)
 
 
+PAYLOAD = 56
+"""As much as ping(8) sends: rules may look at the length. All zero, it adds nothing to the checksum."""
+
+
 def echo(version: int, own: int, number: int, kind: int | None = None) -> bytes:
     """An ICMP echo request with its identifier and number; the kernel writes the checksum of ICMPv6 itself."""
     kind = _REQUEST[version] if kind is None else kind
     empty = _ECHO.pack(kind, 0, 0, own, number)
-    return empty if version == 6 else _ECHO.pack(kind, 0, _checksum(empty), own, number)
+    head = empty if version == 6 else _ECHO.pack(kind, 0, _checksum(empty), own, number)
+    return head + bytes(PAYLOAD)
 
 
 def _checksum(message: bytes) -> int:
@@ -168,7 +173,7 @@ def _outcome(asked: _Asked) -> str:
     try:
         if asked.target.protocol == "tcp":
             code = stream.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            return _tcp(stream, code) if code else ANSWERED
+            return _tcp(stream, code) if code and not _is_established(stream) else ANSWERED
         message = stream.recv(2048)
     except BlockingIOError:
         return ""
@@ -185,6 +190,11 @@ def _is_reply(asked: _Asked, message: bytes) -> bool:
     body = message[(message[0] & 0x0F) * 4 :] if version == 4 and message else message
     wanted = echo(version, asked.round, asked.number, _REPLY[version])
     return (body[:1], body[4:8]) == (wanted[:1], wanted[4:8])
+
+
+def _is_established(stream: socket.socket) -> bool:
+    """The handshake was done; an ICMP error about a later packet changes nothing of that (tcp(7), TCP_INFO)."""
+    return stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\x01"
 
 
 def _tcp(stream: socket.socket, code: int) -> str:

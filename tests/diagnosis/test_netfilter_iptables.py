@@ -162,7 +162,7 @@ def test_what_a_match_says_of_a_tcp_packet(matches: str, *, held: bool | None) -
         ("-m conntrack --ctorigdstport 80", tracked(TCP), True),
         ("-m conntrack --ctreplsrcport 81", tracked(TCP), False),
         ("-m conntrack --ctstatus CONFIRMED", tracked(TCP), True),
-        ("-m conntrack --ctstatus NONE", tracked(TCP, confirmed=False), True),
+        ("-m conntrack --ctstatus NONE", tracked(TCP, confirmed=False), False),
         ("-m conntrack --ctstatus SEEN_REPLY,ASSURED", tracked(TCP), False),
         ("-m conntrack --ctstatus NONE", TCP, False),
         ("-m conntrack --ctstatus SLEEPY", tracked(TCP), None),

@@ -42,7 +42,8 @@ class Context:
 
     For a bridged frame that br_netfilter shows to the IP hooks, ``iif``/``oif`` are the bridge and
     ``physin``/``physout`` its ports (``bridged`` true); they are also set for a packet that entered
-    a port of a bridge and is routed (``physin`` only, with br_netfilter loaded). ``connections`` is
+    a port of a bridge and is routed (``physin`` only, with br_netfilter loaded). ``framed`` tells that the
+    hook sees whole frames: one of a bridge or of a device. ``connections`` is
     conntrack's table of this place: pass on what the last ``Traversal`` of this place returned.
     """
 
@@ -52,6 +53,7 @@ class Context:
     physin: str | None = None
     physout: str | None = None
     bridged: bool = False
+    framed: bool = False
     connections: tuple[Connection, ...] = ()
 
 

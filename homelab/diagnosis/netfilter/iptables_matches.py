@@ -155,6 +155,12 @@ def _protocol(text: str) -> Test | None:
     return None if value is None else questions.protocol(value)
 
 
+def _tracked_protocol(text: str) -> Test | None:
+    """Of the connection: an ICMP error belongs to the one that it is about."""
+    value = number(text, PROTOCOLS)
+    return None if value is None else questions.tracked_protocol(value)
+
+
 def _masked_number(get: questions.NumberOf) -> Build:
     def build(text: str) -> Test | None:
         parsed = masked(text)
@@ -249,7 +255,7 @@ _BUILDERS: Mapping[tuple[str, str], Build] = {
     ("state", "state"): _one(_states),
     ("conntrack", "ctstatus"): _one(_status),
     ("conntrack", "ctdir"): _one(_direction),
-    ("conntrack", "ctproto"): _one(_protocol),
+    ("conntrack", "ctproto"): _one(_tracked_protocol),
     **{
         ("conntrack", f"ct{way}{end}"): _masked_address(questions.tracked_address(way, end))
         for way in ("orig", "repl")

@@ -143,6 +143,15 @@ def _ethertype(packet: Packet, _context: Context) -> int:
     return 0x0800 if packet.family == 4 else 0x86DD
 
 
+def _framed(get: Get) -> Get:
+    """A packet that this place sends has no frame yet (skb_mac_header_was_set in nft_payload_eval)."""
+
+    def read(packet: Packet, context: Context) -> Value | Missing | None:
+        return get(packet, context) if context.iif or context.framed else MISSING
+
+    return read
+
+
 def _l4proto(packet: Packet, _context: Context) -> int | Missing | None:
     return MISSING if packet.is_arp else protocol_of(packet)
 
@@ -169,8 +178,8 @@ PAYLOADS: Mapping[str, Mapping[str, Field]] = {
     "icmp": _icmp("icmp", kinds.ICMP_TYPE, kinds.ICMP_CODE),
     "icmpv6": _icmp("icmp6", kinds.ICMPV6_TYPE, kinds.ICMPV6_CODE),
     "ether": {
-        "saddr": Field(_mac, (kinds.NAME,)),
-        "type": Field(_ethertype, (kinds.ETHERTYPE,)),
+        "saddr": Field(_framed(_mac), (kinds.NAME,)),
+        "type": Field(_framed(_ethertype), (kinds.ETHERTYPE,)),
     },
     "arp": {
         "operation": Field(_arp(lambda packet: packet.icmp_type), (kinds.ARP_OPERATION,)),

@@ -15,6 +15,8 @@ from homelab.model.place import Address
 def translation(kind: str, given: Json, scope: Scope) -> Step | None:
     """The step of a nat statement; None when it cannot be read."""
     target = given.get("addr")
+    if "prefix" in _flags(given):
+        kind = "netmap"
     mapped = target.get("map") if isinstance(target, dict) else None
     if isinstance(mapped, dict):
         return _through_map(kind, mapped, scope)
@@ -22,12 +24,16 @@ def translation(kind: str, given: Json, scope: Scope) -> Step | None:
     return None if made is None else Translate(lambda *_: made)
 
 
+def _flags(given: Json) -> list[object]:
+    """Without the flag ``prefix`` a prefix is only how nft prints a range."""
+    found = given.get("type_flags")
+    return found if isinstance(found, list) else [found]
+
+
 def _constant(kind: str, target: object, port: object) -> Translation | None:
     hosts, ports = _addresses(target), _ports(port)
     if hosts is None or ports is None:
         return None
-    if isinstance(target, dict) and "prefix" in target:
-        kind = "netmap"
     return Translation(kind, *hosts, *ports)
 
 

@@ -89,9 +89,33 @@ def _guards(name: str, inner: object, scope: Scope) -> Iterator[Step]:
     version = {"ip": 4, "ip6": 6}.get(str(inner.get("family")))
     if name in {"dnat", "snat"} and version is not None:
         yield Match(lambda packet, _: packet.family == version)
+    if name == "reject":
+        yield from _told_of(_REJECTED.get(str(inner.get("type")), ""))
+    if name == "mangle":
+        yield from _told_of(_changed(inner.get("key")))
     read = expression(inner.get("value"), scope) if name == "mangle" else None
     if read is not None:
         yield Match(lambda packet, context: read.get(packet, context) is not MISSING)
+
+
+_REJECTED = {"tcp reset": "tcp", "icmp": "ip", "icmpv6": "ip6"}
+_OF = {"ip": 4, "ip6": 6}
+
+
+def _changed(target: object) -> str:
+    """The header that a statement writes to."""
+    name, inner = next(iter(target.items())) if isinstance(target, dict) and target else ("", None)
+    if name == "tcp option":
+        return "tcp"
+    return str(inner.get("protocol")) if name == "payload" and isinstance(inner, dict) else ""
+
+
+def _told_of(header: str) -> Iterator[Step]:
+    """Only a packet that has the header gets further: stmt_evaluate_reject and nft_exthdr_tcp_set_eval."""
+    if header in _OF:
+        yield Match(lambda packet, _: packet.family == _OF[header])
+    elif header in {"tcp", "udp"}:
+        yield Match(lambda packet, _: packet.protocol == header)
 
 
 def verdict(given: object) -> Verdict | None:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 
 from homelab.diagnosis.netfilter import nft_kinds as kinds
 from homelab.diagnosis.netfilter.door import Context
-from homelab.diagnosis.netfilter.nft_fields import Field, Get, protocol_of
+from homelab.diagnosis.netfilter.nft_fields import Field, Get
 from homelab.diagnosis.netfilter.nft_kinds import MISSING, Json
-from homelab.diagnosis.netfilter.values import STATES
+from homelab.diagnosis.netfilter.values import PROTOCOLS, STATES
 from homelab.diagnosis.packet import Connection, Packet
 
 
@@ -52,7 +52,9 @@ _CT: Mapping[str, Field] = {
     "status": Field(_tracked(_status), (kinds.STATUS,)),
     "mark": Field(_tracked(lambda _, entry: entry.mark), (kinds.NUMBER,)),
     "l3proto": Field(_tracked(lambda packet, _: 2 if packet.family == 4 else 10), (kinds.FAMILY,)),
-    "protocol": Field(_tracked(lambda packet, _: protocol_of(packet)), (kinds.PROTOCOL,)),
+    "protocol": Field(
+        _tracked(lambda _, entry: PROTOCOLS.get(entry.original.protocol)), (kinds.PROTOCOL,)
+    ),
 }
 _CT_WAYS: Mapping[str, Callable[[Connection], int]] = {
     "saddr": lambda entry: int(entry.original.source),

@@ -191,12 +191,9 @@ def states(words: frozenset[str]) -> Test:
 def status(words: frozenset[str]) -> Test:
     def test(packet: Packet, _: Context) -> bool:
         entry = packet.connection
-        # Never assured: that takes more packets than the two that a trace follows.
-        holds = entry and {
-            "confirmed": entry.confirmed,
-            "seen_reply": entry.replied,
-            "none": not entry.confirmed and not entry.replied,
-        }
+        # Never assured: that takes more packets than the two that a trace follows. NONE is no bit, and
+        # conntrack_mt in net/netfilter/xt_conntrack.c looks for one.
+        holds = entry and {"confirmed": entry.confirmed, "seen_reply": entry.replied}
         return any((holds or {}).get(word, False) for word in words)
 
     return test
@@ -204,6 +201,14 @@ def status(words: frozenset[str]) -> Test:
 
 def is_tracked(packet: Packet, _context: Context) -> bool | None:
     return packet.connection is not None
+
+
+def tracked_protocol(wanted: int) -> Test:
+    def test(packet: Packet, _: Context) -> bool:
+        entry = packet.connection
+        return entry is not None and PROTOCOLS.get(entry.original.protocol) == wanted
+
+    return test
 
 
 def direction(*, reply: bool) -> Test:

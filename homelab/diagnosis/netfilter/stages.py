@@ -45,8 +45,9 @@ class Stages:
     def at(self, layer: str, version: int, hook: str) -> tuple[Stage, ...]:
         key = (layer, version, hook)
         if key not in self._known:
+            # Of equal priority the newest comes first: nf_hook_entries_grow in net/netfilter/core.c.
             stages = [
-                *self._filters(*key),
+                *reversed(tuple(self._filters(*key))),
                 *(self._tracking(*key) if layer in _TRACKED_LAYERS else ()),
             ]
             self._known[key] = tuple(sorted(stages, key=lambda each: each.priority))
@@ -89,6 +90,7 @@ class Stages:
             yield Stage("confirm", _CONFIRM)
         kinds = {chain.hook.kind for each in tables for chain in each.base_chains if chain.hook}
         if hook in MANIPULATES and "nat" in kinds:
-            found = [each for each in self._chains(layer, version, hook) if each[3] == "nat"]
+            chains = reversed(tuple(self._chains(layer, version, hook)))
+            found = [each for each in chains if each[3] == "nat"]
             found.sort(key=lambda each: each[2])
             yield Stage("nat", _NAT[hook], tuple((table, chain) for table, chain, *_ in found))
