@@ -1,5 +1,6 @@
 """What stands for IP addresses and hardware addresses in a snapshot that is shown to others."""
 
+import re
 from collections.abc import Iterable
 from hashlib import blake2b
 from ipaddress import (
@@ -22,6 +23,7 @@ SOLICITED = "33:33:ff"
 EUI = 0xFFFE
 """In the middle of an interface identifier that was made of a hardware address (RFC 4291, appendix A)."""
 
+_OCTET = re.compile("[0-9a-f]{2}")
 _WHOLE = {4: 32, 6: 128}
 _KEPT_FIRST = {0: 32, 100: 10, 127: 32, 169: 32, 172: 12, 192: 16, 198: 16}
 _MULTICAST = 224
@@ -36,7 +38,8 @@ class Macs:
     def hide(self, mac: str) -> str:
         """One for a group stays, since what it means is public."""
         low = mac.lower()
-        group = int(low[:2], 16) & 1
+        first = _OCTET.match(low)
+        group = int(first[0], 16) & 1 if first else 0
         if group and not low.startswith(SOLICITED):
             return low
         digits = f"{len(self._known):0{6 if group else 10}x}"
