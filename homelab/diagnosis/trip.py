@@ -197,7 +197,9 @@ def refusal_of(box: Box, ended: Ended) -> Packet:
             turned(packet), flags=frozenset({"RST", "ACK"}), length=length, tos=packet.tos
         )
         return _attached(reset, packet) if ended.cause.kind == "rule" else reset
-    return _attached(error_about(box, packet, ended.answer or ""), packet)
+    error = error_about(box, packet, ended.answer or "")
+    # Of what comes up at a socket, conntrack is forgotten first (nf_reset_ct in __udp4_lib_rcv).
+    return error if ended.cause.kind == "socket" else _attached(error, packet)
 
 
 def _attached(refusal: Packet, packet: Packet) -> Packet:

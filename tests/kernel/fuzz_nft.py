@@ -57,7 +57,7 @@ HEADS = {
     "prerouting": ("raw", "mangle", "-10", "5", "-300", "dstnat + 1"),
     "input": ("filter", "mangle", "10", "-5"),
     "forward": ("filter", "mangle", "1", "-1", "200"),
-    "output": ("filter", "mangle", "raw", "-200"),
+    "output": ("filter", "mangle", "raw", "-250"),
     "postrouting": ("mangle", "filter", "srcnat + 1", "300"),
 }
 INTO = ("prerouting", "input", "forward")

@@ -93,9 +93,18 @@ def _guards(name: str, inner: object, scope: Scope) -> Iterator[Step]:
         yield from _told_of(_REJECTED.get(str(inner.get("type")), ""))
     if name == "mangle":
         yield from _told_of(_changed(inner.get("key")))
-    read = expression(inner.get("value"), scope) if name == "mangle" else None
+    read = expression(_read_by(name, inner), scope)
     if read is not None:
         yield Match(lambda packet, context: read.get(packet, context) is not MISSING)
+
+
+def _read_by(name: str, inner: Json) -> object:
+    """What a statement reads of the packet: without it nothing is set, and the rule ends."""
+    if name == "set":
+        element = inner.get("elem")
+        whole = element.get("elem") if isinstance(element, dict) else None
+        return whole.get("val") if isinstance(whole, dict) else element
+    return inner.get("value") if name == "mangle" else None
 
 
 _REJECTED = {"tcp reset": "tcp", "icmp": "ip", "icmpv6": "ip6"}
