@@ -136,12 +136,13 @@ class Trip:
             return end
         packet = end.packet
         home = end.place is None or end.place == self._start.place
-        if home and (packet.source, packet.destination) == (self._target.address, asked.source):
+        if home and self._is_from_target(packet) and packet.destination == asked.source:
             return end
         at = end.place or self._start.place
         text = f"the answer comes up at {at}, which did not ask"
         if home:
-            text = f"the answer comes from {packet.source}, and {self._target.address} was asked"
+            came = Target(packet.source, self._target.protocol, packet.sport or None)
+            text = f"the answer comes from {came}, and {self._target} was asked"
         return self._journey.ended(at, "input", "route", text, packet)
 
     def _failed(self, so_far: Trace, ended: Ended) -> Trace:
@@ -168,9 +169,17 @@ class Trip:
         home = end.place in (None, self._start.place)
         # A reset is known by its addresses, an error by what it quotes.
         quoted = end.packet.inner
-        about = quoted.destination if quoted is not None else end.packet.source
-        fits = home and about == self._target.address
-        return Outcome.REJECTED if fits else Outcome.DROPPED
+        fits = (
+            quoted.destination == self._target.address
+            if quoted is not None
+            else self._is_from_target(end.packet)
+        )
+        return Outcome.REJECTED if home and fits else Outcome.DROPPED
+
+    def _is_from_target(self, packet: Packet) -> bool:
+        """Whether the socket that asked takes it for an answer."""
+        port = self._target.port
+        return packet.source == self._target.address and port in (None, packet.sport)
 
     def _as_seen(self, blank: Trace, packet: Packet) -> Trace:
         """The trace with what the receiver saw, where that is not what was sent."""

@@ -654,7 +654,7 @@ def test_an_answer_that_bypasses_the_router_is_not_translated_back() -> None:
     assert trace.ok
     trace = made.trace("lan", "203.0.113.1", 8080)
     assert (trace.outcome, cause(trace).stage) == (DROP, "input")
-    assert "comes from 10.90.1.10, and 203.0.113.1 was asked" in cause(trace).text
+    assert "comes from 10.90.1.10:80/tcp, and 203.0.113.1:8080/tcp was asked" in cause(trace).text
 
 
 def test_neighbours_are_found_without_an_address_of_ones_own() -> None:
