@@ -179,7 +179,8 @@ class Trip:
     def _is_from_target(self, packet: Packet) -> bool:
         """Whether the socket that asked takes it for an answer."""
         port = self._target.port
-        return packet.source == self._target.address and port in (None, packet.sport)
+        same = port is None or (packet.sport, packet.dport) == (port, SPORT)
+        return same and packet.source == self._target.address
 
     def _as_seen(self, blank: Trace, packet: Packet) -> Trace:
         """The trace with what the receiver saw, where that is not what was sent."""

@@ -1,7 +1,7 @@
 """Tables of nftables at random: sets, maps, verdict maps, chains that share, several base chains.
 
-Left out, since nobody can tell from what is printed or from two packets: ``ct protocol`` (nft 1.0.6 does not print
-it before a port), ``ct status assured`` (takes a third packet), and a base chain of conntrack's own priority (which
+Left out, since nobody can tell from what is printed or from two packets: ``ct protocol`` and ``ct l3proto`` (nft
+1.0.6 does not print them before a port or a header), ``ct status assured`` (takes a third packet), and a base chain of conntrack's own priority (which
 of the two is asked first depends on which is older).
 """
 
@@ -35,7 +35,7 @@ MATCHES = (
     "tcp flags & (syn | ack) == syn", "tcp flags & (fin | syn | rst | ack) != syn", "tcp flags != syn", "tcp flags syn / syn,ack", "tcp flags { syn, syn | ack }",
     "ct state new", "ct state established,related", "ct state != new", "ct state { established, new }", "ct state invalid", "ct state untracked",
     "ct direction original", "ct direction reply", "ct status dnat", "ct status snat", "ct status seen-reply", "ct status & (snat | dnat) == 0",
-    "ct mark 1", "ct mark != 0", "ct mark and 0x3 == 0x2", "ct original ip daddr 10.99.2.2", "ct reply ip saddr 10.99.2.2", "ct original proto-dst 80", "ct l3proto ipv4", "ct zone 0", "ct expiration 1s-10m", "ct packets > 1", "meta mark 1", "meta mark != 1", "meta mark & 1 == 1",
+    "ct mark 1", "ct mark != 0", "ct mark and 0x3 == 0x2", "ct original ip daddr 10.99.2.2", "ct reply ip saddr 10.99.2.2", "ct original proto-dst 80", "ct zone 0", "ct expiration 1s-10m", "ct packets > 1", "meta mark 1", "meta mark != 1", "meta mark & 1 == 1",
     "meta mark @marks", "meta length 0-60", "meta length != 84", "meta pkttype unicast", "meta skuid 0", "meta cpu 0", "meta cgroup 0", "meta priority 0",
     "ip ttl 64", "ip ttl < 64", "ip ttl != 63", "ip6 hoplimit 64", "ip6 hoplimit > 63", "ip dscp cs0", "ip dscp != cs1", "ip length 60-84", "ip version 4",
     "ip id 0", "ip frag-off & 0x1fff == 0", "ip6 dscp cs0", "ip saddr . tcp dport @pairs", "ip saddr . tcp dport { 10.99.1.2 . 80, 10.99.1.0/24 . 81-82 }",

@@ -240,10 +240,29 @@ def address_type(side: str, kinds: frozenset[str], link_side: str | None = None)
 
     def test(packet: Packet, context: Context) -> bool | None:
         link = getattr(context, link_side) if link_side else None
-        kind = context.fib.address_type(getattr(packet, side), link)
+        address = getattr(packet, side)
+        if packet.family == 6 and not _is_of_class(address, kinds):
+            return False
+        if packet.family == 6 and not kinds & _ROUTED:
+            return True
+        kind = context.fib.address_type(address, link)
         return None if kind is None else kind in kinds
 
     return test
+
+
+_ROUTED = frozenset({"local", "anycast", "unreachable"})
+
+
+def _is_of_class(address: Address, kinds: frozenset[str]) -> bool:
+    """IPv6 asks for the class of an address first, and an address of one's own is unicast too."""
+    # match_type6 in net/netfilter/xt_addrtype.c
+    holds = {
+        "multicast": address.is_multicast,
+        "unicast": not address.is_multicast and not address.is_unspecified,
+        "unspec": address.is_unspecified,
+    }
+    return all(holds[each] for each in kinds & holds.keys())
 
 
 def packet_kind(packet: Packet, context: Context) -> str | None:
