@@ -18,8 +18,9 @@ from homelab.model.inventory import Inventory
 from homelab.model.trace import Outcome
 from homelab.report.documents import Document, as_json, error_document, trace_document
 from homelab.report.paint import plain
+from homelab.report.proof import proof_document, proof_text
 from homelab.report.trace_text import trace_text
-from homelab.workflow.trace import TraceDesk, verify
+from homelab.workflow.trace import TraceDesk
 
 CODES = {Outcome.DELIVERED: 0, Outcome.DROPPED: 1, Outcome.REJECTED: 1, Outcome.UNKNOWN: 3}
 DISAGREEMENT = 4
@@ -37,7 +38,7 @@ FORM = 'a line is {"from": …, "to": …}'
 @snapshot_option
 @json_option
 @click.option("--batch", metavar="FILE", help='JSON lines {"from": …, "to": …}; - is stdin.')
-@click.option("--verify", "probing", is_flag=True, help="Send a real packet too, and compare.")
+@click.option("--verify", "probing", is_flag=True, help="Send real packets too, and compare.")
 def trace_command(  # noqa: PLR0913 - one argument for each option
     *,
     origin: str | None,
@@ -62,15 +63,15 @@ def trace_command(  # noqa: PLR0913 - one argument for each option
     if batch is not None:
         return _batch(desk, batch)
     trace = desk.trace(origin or "", to or "")
-    probed = verify(trace, desk.snapshot, system.probe) if probing and system else None
+    proof = desk.verify(trace, system) if probing and system else None
     if as_document:
         document = trace_document(trace)
-        click.echo(as_json(document | ({"probe": probed} if probed else {})))
+        click.echo(as_json(document | ({"probe": proof_document(proof)} if proof else {})))
     else:
         click.echo(trace_text(trace, paint()))
-        if probed:
-            click.echo(f"a real packet: {probed['said']} ({probed['verdict']})")
-    if probed and probed["verdict"] == "disagrees":
+        if proof:
+            click.echo(proof_text(proof, paint()))
+    if proof and proof.verdict == "disagrees":
         return DISAGREEMENT
     return CODES[trace.outcome]
 

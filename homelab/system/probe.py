@@ -18,14 +18,15 @@ ANSWERED, REFUSED, UNREACHABLE, TIMEOUT = "answered", "refused", "unreachable", 
 NOT_POSSIBLE = "error: a probe is not possible over ssh"
 
 _AT_ONCE = 256
-# EACCES: a prohibit route; EINVAL: a blackhole route (fib_props in net/ipv4/fib_semantics.c);
-# EPERM: a rule in OUTPUT drops.
+# EACCES: a prohibit route; EINVAL: a blackhole route (fib_props in net/ipv4/fib_semantics.c).
 _UNREACHABLE = (
     errno.EHOSTUNREACH,
     errno.ENETUNREACH,
     errno.EHOSTDOWN,
     errno.EACCES,
 )
+# EPERM: a rule in OUTPUT or POSTROUTING has dropped it (NF_DROP_GETERR in nf_hook_slow).
+_SILENT = (errno.ETIMEDOUT, errno.EPERM)
 # linux/in.h and linux/in6.h; socket has no names for them.
 _RECVERR = {4: (socket.IPPROTO_IP, 11), 6: (socket.IPPROTO_IPV6, 25)}
 # linux/errqueue.h: struct sock_extended_err begins with ee_errno (u32) and ee_origin (u8).
@@ -66,7 +67,10 @@ def _ask(targets: Sequence[Target], timeout: float) -> list[str]:
     # Connection tracking knows an echo by its identifier for 30 s (nf_conntrack_icmp_timeout): one that
     # was used before would pass as established where a new one is dropped.
     own = secrets.randbelow(1 << 16)
-    asked = [_start(_Asked(target, number, own)) for number, target in enumerate(targets)]
+    asked = [
+        _start(_Asked(target, number, (own + number) & 0xFFFF))
+        for number, target in enumerate(targets)
+    ]
     try:
         _wait(asked, time.monotonic() + timeout)
     finally:
@@ -224,4 +228,4 @@ def _icmp(error: OSError) -> str:
 def _failed(error: OSError) -> str:
     if error.errno in _UNREACHABLE:
         return UNREACHABLE
-    return TIMEOUT if error.errno == errno.ETIMEDOUT else f"error: {error.strerror or error}"
+    return TIMEOUT if error.errno in _SILENT else f"error: {error.strerror or error}"

@@ -4,11 +4,11 @@ from homelab.diagnosis.target import parse_target
 from homelab.diagnosis.tracer import Tracer
 from homelab.errors import UsageError
 from homelab.model.inventory import Inventory
-from homelab.model.place import Place
+from homelab.model.proof import Proof
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Trace
-from homelab.workflow.agreement import agrees
-from homelab.workflow.look import Probe
+from homelab.workflow.probing import Prober, draft, prove
+from homelab.workflow.sending import sender
 
 
 class TraceDesk:
@@ -29,15 +29,8 @@ class TraceDesk:
             raise UsageError(problem)
         return self._tracer.trace(origin, target)
 
-
-def verify(trace: Trace, snapshot: Snapshot, probe: Probe) -> dict[str, str]:
-    """What a real packet from the same place met: ``said`` and whether it agrees with the model."""
-    place = snapshot.resolve(Place(trace.origin))
-    said = probe(place, [trace.target])[0] if place in snapshot.namespaces else "not possible"
-    return {"said": said, "verdict": _verdict(trace, said)}
-
-
-def _verdict(trace: Trace, said: str) -> str:
-    if said.startswith(("not possible", "error")):
-        return "not compared: no packet can be sent from there"
-    return "agrees" if agrees(trace, said) else "disagrees"
+    def verify(self, trace: Trace, prober: Prober) -> Proof:
+        """What real packets from the same vantage meet, with the counters of their way."""
+        found = sender(trace.origin, self.snapshot, prober.enterable())
+        (proof,) = prove([draft(trace.origin, found, trace.target, self._tracer)], prober)
+        return proof
