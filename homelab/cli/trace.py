@@ -39,6 +39,12 @@ FORM = 'a line is {"from": …, "to": …}'
 @json_option
 @click.option("--batch", metavar="FILE", help='JSON lines {"from": …, "to": …}; - is stdin.')
 @click.option("--verify", "probing", is_flag=True, help="Send real packets too, and compare.")
+@click.option(
+    "--nft-trace",
+    "watching",
+    is_flag=True,
+    help="With --verify: let nft trace them, in a table of its own that ends with this command.",
+)
 def trace_command(  # noqa: PLR0913 - one argument for each option
     *,
     origin: str | None,
@@ -48,6 +54,7 @@ def trace_command(  # noqa: PLR0913 - one argument for each option
     as_document: bool,
     batch: str | None,
     probing: bool,
+    watching: bool,
 ) -> int:
     """Follow one packet from FROM to TO and its reply back, hop by hop.
 
@@ -57,6 +64,8 @@ def trace_command(  # noqa: PLR0913 - one argument for each option
     """
     if batch is None and (origin is None or to is None):
         raise UsageError("trace takes FROM and TO, or --batch FILE; see `homelab trace --help`")
+    if watching and not probing:
+        raise UsageError("--nft-trace traces the packets of --verify: give both")
     declared = inventory_or_none(path)
     taken, system = observe(file, declared)
     desk = TraceDesk(taken, declared or Inventory())
@@ -64,6 +73,8 @@ def trace_command(  # noqa: PLR0913 - one argument for each option
         return _batch(desk, batch)
     trace = desk.trace(origin or "", to or "")
     proof = desk.verify(trace, system) if probing and system else None
+    if proof and system and watching:
+        proof = desk.watch(proof, system)
     if as_document:
         document = trace_document(trace)
         click.echo(as_json(document | ({"probe": proof_document(proof)} if proof else {})))

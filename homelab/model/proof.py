@@ -98,6 +98,52 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """What the second witness shall see: ``count`` probes of a sender, in the places on their way."""
+
+    sender: Sender
+    target: Target
+    source: Address | None
+    places: tuple[Place, ...]
+    count: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of ``nft monitor trace``: what a packet met in one chain, and the verdict of that."""
+
+    at: Place
+    packet: str
+    family: str
+    table: str
+    chain: str
+    text: str
+    verdict: str
+
+    @property
+    def chain_name(self) -> str:
+        return f"{self.family} {self.table} {self.chain}"
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The probes' answers, what the kernels told, and which places could not be watched, and why."""
+
+    answers: tuple[str, ...]
+    steps: tuple[Step, ...] = ()
+    unwatched: Mapping[Place, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The second witness, beside the model: ``verdict`` is agrees, differs or untold, ``text`` says why."""
+
+    watched: Watched
+    verdict: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
     """``trace`` is what the model says of a packet from where the real one was sent.
 
@@ -114,6 +160,7 @@ class Proof:
     verdict: str
     answers: tuple[str, ...] = ()
     evidence: Evidence = field(default_factory=Evidence)
+    told: Told | None = None
 
     @property
     def target(self) -> Target:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from homelab.model.proof import Count, Proof
+from homelab.model.proof import Count, Proof, Step, Told
 from homelab.model.trace import Outcome
 from homelab.report.documents import Document
 from homelab.report.paint import Paint, plain
@@ -26,6 +26,29 @@ def proof_document(proof: Proof) -> Document:
         "answers": list(proof.answers),
         "evidence": [_count(each) for each in (evidence.cause, *evidence.way) if each is not None],
         "last_counted": _count(evidence.last) if evidence.last else None,
+        "nft_trace": _told(proof.told) if proof.told else None,
+    }
+
+
+def _told(told: Told) -> Document:
+    steps = told.watched.steps
+    return {
+        "verdict": told.verdict,
+        "text": told.text,
+        "answers": list(told.watched.answers),
+        "steps": [
+            {
+                "at": each.at,
+                "packet": each.packet,
+                "family": each.family,
+                "table": each.table,
+                "chain": each.chain,
+                "text": each.text,
+                "verdict": each.verdict,
+            }
+            for each in steps
+        ],
+        "unwatched": dict(told.watched.unwatched),
     }
 
 
@@ -47,8 +70,9 @@ def proof_text(proof: Proof, paint: Paint) -> str:
 
 def _lines(proof: Proof, paint: Paint) -> Iterator[str]:
     trace = proof.trace
-    stands_in = trace.origin != proof.asked
-    sent = f", sent from {trace.origin}" + (f" for {proof.asked}" if stands_in else "")
+    place, link = (proof.sender.place, proof.sender.link) if proof.sender else ("", None)
+    sent = f", written onto {link} of {place}" if link else f", sent from {place}"
+    sent += f" for {proof.asked}" if place != proof.asked and not link else ""
     heard = Counter(proof.answers)
     every = len(proof.answers)
     counted = ", ".join(f"{count} of {every} {said}" for said, count in heard.items())
@@ -57,6 +81,27 @@ def _lines(proof: Proof, paint: Paint) -> Iterator[str]:
     yield f"the packet says: {plain(proof.said)}" + (plain(f" ({counted}{sent})") if heard else "")
     yield paint(STYLE[proof.verdict], f"they say: {_verdict(proof)}")
     yield from (f"evidence: {plain(each)}" for each in _evidence(proof))
+    if proof.told is not None:
+        yield from _second(proof.told, paint)
+
+
+def _second(told: Told, paint: Paint) -> Iterator[str]:
+    """Each step once: every probe meets the same."""
+    yield "nft trace, the kernels' own words:"
+    rows = dict.fromkeys((each.at, each.chain_name, _step(each)) for each in told.watched.steps)
+    width = max((len(at) for at, _, _ in rows), default=0)
+    chains = max((len(chain) for _, chain, _ in rows), default=0)
+    for at, chain, text in rows:
+        yield f"  {plain(at):{width}}  {plain(chain):{chains}}  {plain(text)}"
+    for place, why in told.watched.unwatched.items():
+        yield f"  {plain(place)}: not watched: {plain(why)}"
+    style = {"agrees": "good", "differs": "bad"}.get(told.verdict, "warn")
+    yield paint(style, f"second witness: {plain(told.text)}")
+
+
+def _step(step: Step) -> str:
+    is_rule = step.text not in (f"policy {step.verdict}", f"verdict {step.verdict}")
+    return f"{step.text} ({step.verdict})" if is_rule else step.text
 
 
 def _verdict(proof: Proof) -> str:

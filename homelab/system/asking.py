@@ -7,6 +7,7 @@ from homelab.errors import OperationError
 from homelab.model.place import Place
 from homelab.model.proof import Sender
 from homelab.model.trace import Target
+from homelab.system.crafting import craft
 from homelab.system.doors import Door
 from homelab.system.probe import probe
 
@@ -20,10 +21,19 @@ def ask(
 
     def one(sender: Sender, targets: Sequence[Target]) -> tuple[str, ...]:
         try:
-            return probe(door(sender.place), targets, timeout)
+            return send(door(sender.place), sender, targets, timeout)
         except OperationError as error:
             return (f"error: {error}",) * len(targets)
 
     with ThreadPoolExecutor(_WORKERS, "asking") as pool:
         found = pool.map(one, questions.keys(), questions.values())
         return dict(zip(questions, found, strict=True))
+
+
+def send(
+    door: Door, sender: Sender, targets: Sequence[Target], timeout: float, own: int | None = None
+) -> tuple[str, ...]:
+    """One packet to each target, by a socket of the place or written onto its wire."""
+    if sender.source is None:
+        return probe(door, targets, timeout, own)
+    return craft(door, sender, targets, timeout, own)

@@ -11,7 +11,7 @@ from homelab.model.inventory import Inventory
 from homelab.model.lxc import Runtime
 from homelab.model.operation import Operation
 from homelab.model.place import HOST, Place, guest
-from homelab.model.proof import Counts, Sender, Wanted
+from homelab.model.proof import Counts, Sender, Wanted, Watch, Watched
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Target
 from homelab.system import docker_read, lxd_read
@@ -94,6 +94,12 @@ class LiveSystem:
         from homelab.system.asking import ask  # noqa: PLC0415 - only who probes pays for it
 
         return ask(self.door, questions, timeout)
+
+    def watch(self, wanted: Watch, timeout: float) -> Watched:
+        """Send probes while nft traces them, in a table of its own that is gone with this process."""
+        from homelab.system.watching import watch  # noqa: PLC0415 - only who asks for it pays
+
+        return watch(self.door, wanted, timeout)
 
     def count(self, wanted: Collection[Wanted]) -> Counts:
         """What the counters show now; one that cannot be read is not there."""

@@ -9,7 +9,7 @@ from homelab.checks import model_probe_disagreement
 from homelab.diagnosis.tracer import Tracer
 from homelab.model.finding import Case
 from homelab.model.place import LAN, Place
-from homelab.model.proof import Counts, Evidence, Proof, Sender, Wanted
+from homelab.model.proof import Counts, Evidence, Proof, Sender, Wanted, Watch, Watched
 from homelab.model.trace import Outcome, Target, Trace
 from homelab.workflow.agreement import agrees
 from homelab.workflow.look import Diagnosis
@@ -31,7 +31,7 @@ Answers = Mapping[Sender, Sequence[str]]
 
 
 class Prober(Protocol):
-    """The lab as probes see it; nothing of it is changed."""
+    """The lab as probes see it; only ``watch`` changes anything, for as long as it takes."""
 
     def ask(self, questions: Questions, timeout: float) -> Answers:
         """Send one real packet to each target, all at once; what each met, in order."""
@@ -39,6 +39,10 @@ class Prober(Protocol):
 
     def count(self, wanted: Collection[Wanted]) -> Counts:
         """What the counters show now."""
+        ...
+
+    def watch(self, wanted: Watch, timeout: float) -> Watched:
+        """Send probes while nft traces them; the one call that adds a rule, and takes it away."""
         ...
 
     def enterable(self) -> tuple[Place, ...]:
@@ -98,7 +102,9 @@ def _draft(flow: Flow, case: Case, prober: Prober, tracer: Tracer) -> Proof:
     enterable = prober.enterable()
     if vantage == LAN:
         return draft(vantage, Sender(probe_origin(case.snapshot, enterable)), target, tracer)
-    return draft(vantage, sender(vantage, case.snapshot, enterable), target, tracer)
+    family = target.address.version
+    found = sender(vantage, family, tracer, case.snapshot, enterable)
+    return draft(vantage, found, target, tracer)
 
 
 def draft(vantage: str, found: Sender | str, target: Target, tracer: Tracer) -> Proof:

@@ -2,13 +2,23 @@
 
 from collections.abc import Collection, Sequence
 
+from homelab.diagnosis.tracer import Tracer
 from homelab.model.place import HOST, LAN, ROUTER, Place
 from homelab.model.proof import Sender
 from homelab.model.snapshot import Snapshot
 
+PACKET = "packet:"
 
-def sender(vantage: str, snapshot: Snapshot, enterable: Collection[Place]) -> Sender | str:
-    """The sender, or why there is none."""
+
+def sender(
+    vantage: str, family: int, tracer: Tracer, snapshot: Snapshot, enterable: Collection[Place]
+) -> Sender | str:
+    """The sender of a packet of IPv4 or IPv6, or why there is none."""
+    if vantage.startswith(PACKET):
+        wire = tracer.wire(vantage, family)
+        if isinstance(wire, str):
+            return f"not possible: {wire}"
+        return wire if wire.place in enterable else f"not possible: {wire.place} cannot be entered"
     if vantage == LAN:
         place = lan_client(snapshot, enterable)
         if place is None:

@@ -1,5 +1,7 @@
 """Trace: questions as the user writes them, answered on one snapshot, and checked by a real packet."""
 
+from dataclasses import replace
+
 from homelab.diagnosis.target import parse_target
 from homelab.diagnosis.tracer import Tracer
 from homelab.errors import UsageError
@@ -7,7 +9,8 @@ from homelab.model.inventory import Inventory
 from homelab.model.proof import Proof
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Trace
-from homelab.workflow.probing import Prober, draft, prove
+from homelab.workflow import second_witness
+from homelab.workflow.probing import AGAIN, PATIENCE, Prober, draft, prove
 from homelab.workflow.sending import sender
 
 
@@ -31,6 +34,17 @@ class TraceDesk:
 
     def verify(self, trace: Trace, prober: Prober) -> Proof:
         """What real packets from the same vantage meet, with the counters of their way."""
-        found = sender(trace.origin, self.snapshot, prober.enterable())
-        (proof,) = prove([draft(trace.origin, found, trace.target, self._tracer)], prober)
+        origin, target = trace.origin, trace.target
+        family, places = target.address.version, prober.enterable()
+        found = sender(origin, family, self._tracer, self.snapshot, places)
+        (proof,) = prove([draft(origin, found, target, self._tracer)], prober)
         return proof
+
+    def watch(self, proof: Proof, prober: Prober) -> Proof:
+        """The proof with the second witness: the same packets once more, traced by nft."""
+        wanted = second_witness.watch(proof, self.snapshot, AGAIN)
+        if wanted is None:
+            return proof
+        told = second_witness.tell(proof.trace, prober.watch(wanted, PATIENCE))
+        differs = told.verdict == "differs"
+        return replace(proof, told=told, verdict="disagrees" if differs else proof.verdict)
