@@ -25,23 +25,32 @@ Undo: nothing to undo.
 from homelab.checks.fault import Fault
 from homelab.model.finding import Finding
 from homelab.model.place import HOST
-from homelab.model.trace import Trace
+from homelab.model.proof import Proof
 
 CODE = "model-probe-disagreement"
 
 
-def finding(trace: Trace, said: str) -> Finding:
-    """What a probe to the trace's target met, beside what the model says of it."""
-    cause = trace.cause
+def finding(proof: Proof) -> Finding:
+    """What real packets met, beside what the model says of them, and where they were last counted."""
+    trace, cause = proof.trace, proof.trace.cause
     why = f" ({cause.text})" if cause else ""
-    return Finding(
-        CODE,
-        "error",
-        cause.at if cause else HOST,
+    last = proof.evidence.last
+    at = last.counter.at if last else cause.at if cause else HOST
+    told = (
         f"{trace.target}: from {trace.origin} the model says {trace.outcome.value}{why}, "
-        f"and a real packet says {said}",
-        cause=cause,
+        f"and a real packet says {proof.said}"
     )
+    return Finding(CODE, "error", at, "; ".join((told, *clues(proof))), cause=cause)
+
+
+def clues(proof: Proof) -> tuple[str, ...]:
+    """What the counters tell of it, each in a sentence."""
+    evidence = proof.evidence
+    last, missing = evidence.last, evidence.missing
+    rule = (str(evidence.cause),) if evidence.cause else ()
+    seen = (f"last counted at {last}",) if last else ()
+    gone = (f"not counted at {missing}",) if missing else ()
+    return (*rule, *seen, *gone)
 
 
 FAULT = Fault(CODE, "the model and a real packet disagree", __doc__)

@@ -24,8 +24,8 @@ from homelab.system.live import LiveSystem
 from homelab.system.lock import locked
 from homelab.system.watchdog import watch
 from homelab.workflow import carrying, change
-from homelab.workflow.look import probe_origin
 from homelab.workflow.rollback import Returned, go_back
+from homelab.workflow.sending import probe_origin
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from homelab.model.inventory import Inventory
 from homelab.report.diagnosis_text import diagnosis_text
 from homelab.report.documents import as_json, diagnosis_document
 from homelab.report.paint import plain
+from homelab.report.proof import proof_document, proofs_text
 from homelab.system.live import LiveSystem
 from homelab.workflow.carrying import run_fix
 from homelab.workflow.look import Diagnosis, diagnose, exit_code, fixes
@@ -36,7 +37,8 @@ def diagnose_command(
     """Find every unreachable container network; name the hop and the rule, and the smallest fix.
 
     Needs no inventory. Real packets (an echo request or a TCP connection to each container) are sent
-    from the place nearest to the LAN that can be entered, and compared with the model.
+    from the place nearest to the LAN that can be entered, and compared with the model. Nothing is
+    changed on any host; what is counted of the packets is read before and after.
     """
     if mend and file:
         raise UsageError("--fix changes a live lab; it does not go with --snapshot")
@@ -46,9 +48,7 @@ def diagnose_command(
     if mend and system is not None and fixes(diagnosis.findings):
         diagnosis = _mend(diagnosis, declared, system)
     compared = (
-        compare(diagnosis, system.probe, system.enterable())
-        if system is not None and not no_probe
-        else Compared(diagnosis)
+        compare(diagnosis, system) if system is not None and not no_probe else Compared(diagnosis)
     )
     _show(compared, as_document=as_document)
     return DISAGREEMENT if compared.disagree else exit_code(compared.diagnosis)
@@ -66,10 +66,9 @@ def _mend(diagnosis: Diagnosis, declared: Inventory, system: LiveSystem) -> Diag
 def _show(compared: Compared, *, as_document: bool) -> None:
     case, findings = compared.diagnosis.case, compared.diagnosis.findings
     if as_document:
-        click.echo(as_json(diagnosis_document(case, findings, compared.probes)))
+        probes = [proof_document(each) for each in compared.proofs]
+        click.echo(as_json(diagnosis_document(case, findings, probes, compared.left_out)))
         return
     click.echo(diagnosis_text(case, findings, paint()))
-    if compared.probes:
-        said = sum(each["said"] == "answered" for each in compared.probes)
-        origin = compared.probes[0]["from"]
-        click.echo(f"probed from {origin}: {said} of {len(compared.probes)} real packets answered")
+    if compared.proofs:
+        click.echo(proofs_text(compared.proofs, compared.left_out, paint()))

@@ -18,8 +18,9 @@ from homelab.model.inventory import Inventory
 from homelab.model.trace import Outcome
 from homelab.report.documents import Document, as_json, error_document, trace_document
 from homelab.report.paint import plain
+from homelab.report.proof import proof_document, proof_text
 from homelab.report.trace_text import trace_text
-from homelab.workflow.trace import TraceDesk, verify
+from homelab.workflow.trace import TraceDesk
 
 CODES = {Outcome.DELIVERED: 0, Outcome.DROPPED: 1, Outcome.REJECTED: 1, Outcome.UNKNOWN: 3}
 DISAGREEMENT = 4
@@ -37,7 +38,13 @@ FORM = 'a line is {"from": …, "to": …}'
 @snapshot_option
 @json_option
 @click.option("--batch", metavar="FILE", help='JSON lines {"from": …, "to": …}; - is stdin.')
-@click.option("--verify", "probing", is_flag=True, help="Send a real packet too, and compare.")
+@click.option("--verify", "probing", is_flag=True, help="Send real packets too, and compare.")
+@click.option(
+    "--nft-trace",
+    "watching",
+    is_flag=True,
+    help="With --verify: let nft trace them, in a table of its own that ends with this command.",
+)
 def trace_command(  # noqa: PLR0913 - one argument for each option
     *,
     origin: str | None,
@@ -47,6 +54,7 @@ def trace_command(  # noqa: PLR0913 - one argument for each option
     as_document: bool,
     batch: str | None,
     probing: bool,
+    watching: bool,
 ) -> int:
     """Follow one packet from FROM to TO and its reply back, hop by hop.
 
@@ -56,21 +64,25 @@ def trace_command(  # noqa: PLR0913 - one argument for each option
     """
     if batch is None and (origin is None or to is None):
         raise UsageError("trace takes FROM and TO, or --batch FILE; see `homelab trace --help`")
+    if watching and not probing:
+        raise UsageError("--nft-trace traces the packets of --verify: give both")
     declared = inventory_or_none(path)
     taken, system = observe(file, declared)
     desk = TraceDesk(taken, declared or Inventory())
     if batch is not None:
         return _batch(desk, batch)
     trace = desk.trace(origin or "", to or "")
-    probed = verify(trace, desk.snapshot, system.probe) if probing and system else None
+    proof = desk.verify(trace, system) if probing and system else None
+    if proof and system and watching:
+        proof = desk.watch(proof, system)
     if as_document:
         document = trace_document(trace)
-        click.echo(as_json(document | ({"probe": probed} if probed else {})))
+        click.echo(as_json(document | ({"probe": proof_document(proof)} if proof else {})))
     else:
         click.echo(trace_text(trace, paint()))
-        if probed:
-            click.echo(f"a real packet: {probed['said']} ({probed['verdict']})")
-    if probed and probed["verdict"] == "disagrees":
+        if proof:
+            click.echo(proof_text(proof, paint()))
+    if proof and proof.verdict == "disagrees":
         return DISAGREEMENT
     return CODES[trace.outcome]
 

@@ -8,9 +8,10 @@ from homelab.diagnosis.journey import Fork, Journey
 from homelab.diagnosis.neighbours import Claims
 from homelab.diagnosis.segment import Ether
 from homelab.diagnosis.trip import Ground, Trip
-from homelab.diagnosis.vantage import Vantage, free_address, uplink_name, vantage
+from homelab.diagnosis.vantage import Vantage, far_end, free_address, uplink_name, vantage
 from homelab.diagnosis.world import World
 from homelab.model.place import HOST, LAN, Address, Network, Place
+from homelab.model.proof import Sender
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Cause, Large, Outcome, Target, Trace
 
@@ -41,6 +42,14 @@ class Tracer:
             cause = Cause(Place(origin), "forward", "send", "unmodelled", found, key=origin)
             return Trace(origin, target, Outcome.UNKNOWN, cause=cause)
         return self._all_ways(origin, found, target)
+
+    def wire(self, origin: str, family: int) -> Sender | str:
+        """Who can write a packet onto the wire by which it comes in; or why there is nobody."""
+        start = self._vantage(origin, family)
+        if isinstance(start, str):
+            return start
+        found = far_end(self._world, start)
+        return found if isinstance(found, str) else Sender(*found, start.source)
 
     def client_address(self, family: int) -> Address | None:
         """The address of the imagined client in the LAN; None where there is no such place."""

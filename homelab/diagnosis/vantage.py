@@ -180,3 +180,19 @@ def _from_gateway(world: World, family: int, named: str | None) -> Vantage | str
     if route.hop is None or route.hop.via is None or route.hop.via.version != family:
         return "router: it was not observed, and the host's default route names no gateway"
     return _entry(world, host, uplink.link, route.hop.via, uplink.interface.network)
+
+
+def far_end(world: World, start: Vantage) -> tuple[Place, str, str] | str:
+    """Place and link from whose wire a packet comes in, and the hardware address it is for.
+
+    Or why none can be sent from there: only the other end of a veth pair is within reach.
+    """
+    box = world.observed(start.place)
+    if start.link is None:
+        return f"{start.place} sends by itself"
+    entry = box.by_name[start.port or start.link]
+    peer = world.peer(start.place, entry) if entry.kind == "veth" else None
+    mac = box.by_name[start.link].mac
+    if peer is None or mac is None:
+        return f"nobody who was observed is at the other end of {entry.name} of {start.place}"
+    return *peer, mac

@@ -100,13 +100,14 @@ def cause_document(cause: Cause | None) -> Document | None:
 
 
 def diagnosis_document(
-    case: Case, findings: Sequence[Finding], probed: Sequence[Document] = ()
+    case: Case, findings: Sequence[Finding], probed: Sequence[Document] = (), left_out: int = 0
 ) -> Document:
     return {
         "schema": "homelab.diagnosis/1",
         "networks": [_network(each, findings) for each in case.judgements],
         "findings": [_finding(each, case.snapshot) for each in findings],
         "probes": list(probed),
+        "not_probed": left_out,
     }
 
 

@@ -1,7 +1,7 @@
 """The lab as it is: what this machine and its daemons show, and the doors by which to change it."""
 
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from homelab.model.inventory import Inventory
 from homelab.model.lxc import Runtime
 from homelab.model.operation import Operation
 from homelab.model.place import HOST, Place, guest
+from homelab.model.proof import Counts, Sender, Wanted, Watch, Watched
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Target
 from homelab.system import docker_read, lxd_read
@@ -85,6 +86,26 @@ class LiveSystem:
         from homelab.system.probe import probe  # noqa: PLC0415 - only who probes pays for it
 
         return probe(self.door(place), targets)
+
+    def ask(
+        self, questions: Mapping[Sender, Sequence[Target]], timeout: float
+    ) -> dict[Sender, tuple[str, ...]]:
+        """Send one real packet to each target, from all senders at once; what each met, in order."""
+        from homelab.system.asking import ask  # noqa: PLC0415 - only who probes pays for it
+
+        return ask(self.door, questions, timeout)
+
+    def watch(self, wanted: Watch, timeout: float) -> Watched:
+        """Send probes while nft traces them, in a table of its own that is gone with this process."""
+        from homelab.system.watching import watch  # noqa: PLC0415 - only who asks for it pays
+
+        return watch(self.door, wanted, timeout)
+
+    def count(self, wanted: Collection[Wanted]) -> Counts:
+        """What the counters show now; one that cannot be read is not there."""
+        from homelab.system.counters import read_counters  # noqa: PLC0415 - only who probes pays
+
+        return read_counters(self.door, wanted)
 
     def enterable(self) -> tuple[Place, ...]:
         """The places of the last ``read`` from which a real packet can be sent."""

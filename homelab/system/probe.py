@@ -18,14 +18,15 @@ ANSWERED, REFUSED, UNREACHABLE, TIMEOUT = "answered", "refused", "unreachable", 
 NOT_POSSIBLE = "error: a probe is not possible over ssh"
 
 _AT_ONCE = 256
-# EACCES: a prohibit route; EINVAL: a blackhole route (fib_props in net/ipv4/fib_semantics.c);
-# EPERM: a rule in OUTPUT drops.
+# EACCES: a prohibit route; EINVAL: a blackhole route (fib_props in net/ipv4/fib_semantics.c).
 _UNREACHABLE = (
     errno.EHOSTUNREACH,
     errno.ENETUNREACH,
     errno.EHOSTDOWN,
     errno.EACCES,
 )
+# EPERM: a rule in OUTPUT or POSTROUTING has dropped it (NF_DROP_GETERR in nf_hook_slow).
+_SILENT = (errno.ETIMEDOUT, errno.EPERM)
 # linux/in.h and linux/in6.h; socket has no names for them.
 _RECVERR = {4: (socket.IPPROTO_IP, 11), 6: (socket.IPPROTO_IPV6, 25)}
 # linux/errqueue.h: struct sock_extended_err begins with ee_errno (u32) and ee_origin (u8).
@@ -35,19 +36,22 @@ _ECHO = struct.Struct("!BBHHH")
 _REQUEST, _REPLY = {4: 8, 6: 128}, {4: 0, 6: 129}
 
 
-def probe(door: Door, targets: Sequence[Target], timeout: float = 1.0) -> tuple[str, ...]:
+def probe(
+    door: Door, targets: Sequence[Target], timeout: float = 1.0, own: int | None = None
+) -> tuple[str, ...]:
     """For each target ``answered``, ``refused``, ``unreachable``, ``timeout`` or ``error: …``.
 
-    ``OperationError`` when the place cannot be entered.
+    With ``own``, that is the source port or ICMP identifier of the first, and the next one that of the
+    next. ``OperationError`` when the place cannot be entered.
     """
     if door.ssh is not None:
         return (NOT_POSSIBLE,) * len(targets)
     parts = (targets[at : at + _AT_ONCE] for at in range(0, len(targets), _AT_ONCE))
-    return tuple(said for part in parts for said in _probe(door, part, timeout))
+    return tuple(said for part in parts for said in _probe(door, part, timeout, own))
 
 
-def _probe(door: Door, targets: Sequence[Target], timeout: float) -> list[str]:
-    return inside(door, lambda: _ask(targets, timeout))
+def _probe(door: Door, targets: Sequence[Target], timeout: float, own: int | None) -> list[str]:
+    return inside(door, lambda: _ask(targets, timeout, own))
 
 
 @dataclass(slots=True)
@@ -60,23 +64,27 @@ class _Asked:
     stream: socket.socket | None = None
     said: str = ""
     packet: bytes = field(default=b"")
+    bound: bool = False
 
 
-def _ask(targets: Sequence[Target], timeout: float) -> list[str]:
+def _ask(targets: Sequence[Target], timeout: float, own: int | None) -> list[str]:
     # Connection tracking knows an echo by its identifier for 30 s (nf_conntrack_icmp_timeout): one that
     # was used before would pass as established where a new one is dropped.
-    own = secrets.randbelow(1 << 16)
-    asked = [_start(_Asked(target, number, own)) for number, target in enumerate(targets)]
+    first = secrets.randbelow(1 << 16) if own is None else own
+    asked = [
+        _start(_Asked(target, number, (first + number) & 0xFFFF, bound=own is not None))
+        for number, target in enumerate(targets)
+    ]
     try:
         _wait(asked, time.monotonic() + timeout)
     finally:
         for each in asked:
             if each.stream:
                 each.stream.close()
-    return [each.said or _silence(each.target) for each in asked]
+    return [each.said or silence(each.target) for each in asked]
 
 
-def _silence(target: Target) -> str:
+def silence(target: Target) -> str:
     # Nothing obliges a service of UDP to answer: silence tells nothing.
     return "error: nothing came back, as is usual over udp" if _is_udp(target) else TIMEOUT
 
@@ -122,6 +130,8 @@ def _send(asked: _Asked) -> None:
     stream, target = asked.stream, asked.target
     if stream is None:
         return
+    if asked.bound and target.port is not None:
+        stream.bind(("", asked.round))
     code = stream.connect_ex((str(target.address), target.port or 0))
     if code not in (0, errno.EINPROGRESS):
         raise OSError(code, os.strerror(code))
@@ -224,4 +234,4 @@ def _icmp(error: OSError) -> str:
 def _failed(error: OSError) -> str:
     if error.errno in _UNREACHABLE:
         return UNREACHABLE
-    return TIMEOUT if error.errno == errno.ETIMEDOUT else f"error: {error.strerror or error}"
+    return TIMEOUT if error.errno in _SILENT else f"error: {error.strerror or error}"

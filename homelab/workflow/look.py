@@ -9,7 +9,7 @@ from homelab.diagnosis.expect import put_to_the_test
 from homelab.diagnosis.judge import judge
 from homelab.model.finding import Case, Finding, Fix, Judgement, Trial
 from homelab.model.inventory import Inventory
-from homelab.model.place import HOST, ROUTER, Place
+from homelab.model.place import Place
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Target
 from homelab.workflow.proving import mend, proven
@@ -118,31 +118,3 @@ def expectations_code(trials: Sequence[Trial]) -> int:
 def is_wanted(judgement: Judgement, case: Case) -> bool:
     """Whether somebody shall reach the network: with an inventory, if that says so; else always."""
     return judgement.declared or not case.inventory.networks
-
-
-def probe_origin(snapshot: Snapshot, enterable: Sequence[Place]) -> Place:
-    """The place nearest to a LAN client from which a real packet can be sent.
-
-    A named namespace that is neither host nor router and has no forwarding of its own counts as a
-    client; then the router; then the host itself.
-    """
-    clients = [
-        each
-        for each in sorted(enterable)
-        if each.startswith("netns:") and _is_client(snapshot, each)
-    ]
-    if clients:
-        return clients[0]
-    return ROUTER if ROUTER in enterable else HOST
-
-
-def _is_client(snapshot: Snapshot, place: Place) -> bool:
-    here, host = snapshot.namespace(place), snapshot.host_namespace
-    if here is None or host is None or here.sysctls.get("net.ipv4.ip_forward") == "1":
-        return False
-    networks = {each.interface.network for each in here.addresses if each.link != "lo"}
-    return any(
-        each.interface.network in networks
-        for each in host.addresses
-        if each.link != "lo" and each.interface.version == 4
-    )

@@ -1,41 +1,171 @@
-"""Model and packet side by side: what real probes say of the flows that a diagnosis judged."""
+"""Model and packet side by side: what real probes say of flows, and what was counted of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, zip_longest
+from typing import Protocol
 
 from homelab.checks import model_probe_disagreement
 from homelab.diagnosis.tracer import Tracer
-from homelab.model.place import Place
-from homelab.model.trace import Target
+from homelab.model.finding import Case
+from homelab.model.place import LAN, Place
+from homelab.model.proof import Counts, Evidence, Proof, Sender, Wanted, Watch, Watched
+from homelab.model.trace import Outcome, Target, Trace
 from homelab.workflow.agreement import agrees
-from homelab.workflow.look import Diagnosis, Probe, probe_origin
+from homelab.workflow.look import Diagnosis
+from homelab.workflow.sending import probe_origin, sender
+from homelab.workflow.witness import evidence_of, wanted
+
+MOST = 256
+"""How many flows of a diagnosis are probed; of more, some of each network."""
+
+AGAIN = 3
+"""How many packets are sent where the counters shall tell them from others."""
+
+PATIENCE = 0.6
+"""Seconds for an answer; all probes are under way at once."""
+
+Flow = tuple[str, Target]
+Questions = Mapping[Sender, Sequence[Target]]
+Answers = Mapping[Sender, Sequence[str]]
+
+
+class Prober(Protocol):
+    """The lab as probes see it; only ``watch`` changes anything, for as long as it takes."""
+
+    def ask(self, questions: Questions, timeout: float) -> Answers:
+        """Send one real packet to each target, all at once; what each met, in order."""
+        ...
+
+    def count(self, wanted: Collection[Wanted]) -> Counts:
+        """What the counters show now."""
+        ...
+
+    def watch(self, wanted: Watch, timeout: float) -> Watched:
+        """Send probes while nft traces them; the one call that adds a rule, and takes it away."""
+        ...
+
+    def enterable(self) -> tuple[Place, ...]:
+        """The places from which a packet can be sent."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A diagnosis with what the probes said; ``disagree`` when one of them contradicts the model."""
+    """A diagnosis with its proofs; ``left_out`` is how many flows were not probed."""
 
     diagnosis: Diagnosis
-    probes: tuple[dict[str, str], ...] = ()
-    disagree: bool = False
+    proofs: tuple[Proof, ...] = ()
+    left_out: int = 0
+
+    @property
+    def disagree(self) -> bool:
+        return any(each.verdict == "disagrees" for each in self.proofs)
 
 
-def compare(diagnosis: Diagnosis, probe: Probe, enterable: Sequence[Place]) -> Compared:
-    """Send one packet to every judged target; each contradiction becomes a finding of its own."""
-    case = diagnosis.case
-    targets: tuple[Target, ...] = tuple(
-        dict.fromkeys(target for each in case.judgements for target in each.targets)
-    )
-    if not targets:
+def compare(diagnosis: Diagnosis, prober: Prober) -> Compared:
+    """Send one packet for every judged flow; each contradiction becomes a finding of its own.
+
+    What contradicts is asked again before it counts, with counters on the whole way.
+    """
+    every = list(dict.fromkeys(flows(diagnosis.case)))
+    chosen = every[:MOST]
+    if not chosen:
         return Compared(diagnosis)
-    origin = probe_origin(case.snapshot, enterable)
-    tracer = Tracer(case.snapshot)
-    rows, findings = [], list(diagnosis.findings)
-    for target, said in zip(targets, probe(origin, targets), strict=True):
-        trace = tracer.trace(origin, target)
-        agreed = agrees(trace, said)
-        rows.append({"from": origin, "to": str(target), "model": trace.outcome.value, "said": said})
-        if not agreed:
-            findings.append(model_probe_disagreement.finding(trace, said))
-    disagree = len(findings) > len(diagnosis.findings)
-    return Compared(replace(diagnosis, findings=tuple(findings)), tuple(rows), disagree)
+    tracer = Tracer(diagnosis.case.snapshot)
+    drafts = [_draft(flow, diagnosis.case, prober, tracer) for flow in chosen]
+    proofs = prove(drafts, prober, each=1, way=False)
+    doubted = [each for each in proofs if each.verdict == "disagrees"]
+    again = dict(zip(map(_flow, doubted), prove(doubted, prober), strict=True))
+    proofs = tuple(again.get(_flow(each), each) for each in proofs)
+    new = tuple(
+        model_probe_disagreement.finding(each) for each in proofs if each.verdict == "disagrees"
+    )
+    findings = (*diagnosis.findings, *new)
+    return Compared(replace(diagnosis, findings=findings), proofs, len(every) - len(chosen))
+
+
+def flows(case: Case) -> Iterator[Flow]:
+    """The first target of each network, then the second of each; and what the inventory expects."""
+    targets = ([(LAN, target) for target in each.targets] for each in case.judgements)
+    tried = ([(each.origin, each.target) for each in trial.traces] for trial in case.trials)
+    rounds = zip_longest(*targets, *tried)
+    return (each for each in chain.from_iterable(rounds) if each is not None)
+
+
+def _flow(proof: Proof) -> Flow:
+    return proof.asked, proof.target
+
+
+def _draft(flow: Flow, case: Case, prober: Prober, tracer: Tracer) -> Proof:
+    vantage, target = flow
+    enterable = prober.enterable()
+    if vantage == LAN:
+        return draft(vantage, Sender(probe_origin(case.snapshot, enterable)), target, tracer)
+    family = target.address.version
+    found = sender(vantage, family, tracer, case.snapshot, enterable)
+    return draft(vantage, found, target, tracer)
+
+
+def draft(vantage: str, found: Sender | str, target: Target, tracer: Tracer) -> Proof:
+    """A proof before its packet is sent: what the model says of it from where it will be sent."""
+    if isinstance(found, str):
+        return Proof(vantage, None, tracer.trace(vantage, target), found, "not compared")
+    origin = vantage if found.source else found.place
+    return Proof(vantage, found, tracer.trace(origin, target), "", "")
+
+
+def prove(
+    drafts: Sequence[Proof], prober: Prober, *, each: int = AGAIN, way: bool = True
+) -> tuple[Proof, ...]:
+    """Send ``each`` packets for every draft that has a sender, between two looks at the counters."""
+    sendable = [proof for proof in drafts if proof.sender is not None]
+    if not sendable:
+        return tuple(drafts)
+    reads = wanted([proof.trace for proof in sendable], way=way)
+    before = prober.count(reads)
+    heard = _heard(sendable, prober, each)
+    after = prober.count(reads)
+    evidence = evidence_of([proof.trace for proof in sendable], each, before, after)
+    proven = {
+        id(proof): _proven(proof, answers, said)
+        for proof, answers, said in zip(sendable, heard, evidence, strict=True)
+    }
+    return tuple(proven.get(id(proof), proof) for proof in drafts)
+
+
+def _heard(drafts: Sequence[Proof], prober: Prober, each: int) -> list[tuple[str, ...]]:
+    """The answers of each draft, whose packets are all under way at the same time."""
+    questions: dict[Sender, list[Target]] = {}
+    for proof in drafts:
+        if proof.sender is not None:
+            questions.setdefault(proof.sender, []).extend((proof.target,) * each)
+    answers = {who: iter(said) for who, said in prober.ask(questions, PATIENCE).items()}
+    return [
+        tuple(next(answers[proof.sender]) for _ in range(each))
+        for proof in drafts
+        if proof.sender is not None
+    ]
+
+
+SAYS_MOST = ("answered", "refused", "unreachable", "timeout")
+
+
+def _proven(draft: Proof, answers: tuple[str, ...], evidence: Evidence) -> Proof:
+    """Of several packets the one that was told most counts: errors are limited, and packets get lost."""
+    said = next((word for word in SAYS_MOST if word in answers), answers[0])
+    return replace(
+        draft,
+        said=said,
+        verdict=_verdict(draft.trace, said),
+        answers=answers,
+        evidence=evidence,
+    )
+
+
+def _verdict(trace: Trace, said: str) -> str:
+    if said.startswith(("not possible", "error")):
+        return "not compared"
+    if trace.outcome is Outcome.UNKNOWN:
+        return "unknown"
+    return "agrees" if agrees(trace, said) else "disagrees"

@@ -1,14 +1,17 @@
 """Trace: questions as the user writes them, answered on one snapshot, and checked by a real packet."""
 
+from dataclasses import replace
+
 from homelab.diagnosis.target import parse_target
 from homelab.diagnosis.tracer import Tracer
 from homelab.errors import UsageError
 from homelab.model.inventory import Inventory
-from homelab.model.place import Place
+from homelab.model.proof import Proof
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Trace
-from homelab.workflow.agreement import agrees
-from homelab.workflow.look import Probe
+from homelab.workflow import second_witness
+from homelab.workflow.probing import AGAIN, PATIENCE, Prober, draft, prove
+from homelab.workflow.sending import sender
 
 
 class TraceDesk:
@@ -29,15 +32,19 @@ class TraceDesk:
             raise UsageError(problem)
         return self._tracer.trace(origin, target)
 
+    def verify(self, trace: Trace, prober: Prober) -> Proof:
+        """What real packets from the same vantage meet, with the counters of their way."""
+        origin, target = trace.origin, trace.target
+        family, places = target.address.version, prober.enterable()
+        found = sender(origin, family, self._tracer, self.snapshot, places)
+        (proof,) = prove([draft(origin, found, target, self._tracer)], prober)
+        return proof
 
-def verify(trace: Trace, snapshot: Snapshot, probe: Probe) -> dict[str, str]:
-    """What a real packet from the same place met: ``said`` and whether it agrees with the model."""
-    place = snapshot.resolve(Place(trace.origin))
-    said = probe(place, [trace.target])[0] if place in snapshot.namespaces else "not possible"
-    return {"said": said, "verdict": _verdict(trace, said)}
-
-
-def _verdict(trace: Trace, said: str) -> str:
-    if said.startswith(("not possible", "error")):
-        return "not compared: no packet can be sent from there"
-    return "agrees" if agrees(trace, said) else "disagrees"
+    def watch(self, proof: Proof, prober: Prober) -> Proof:
+        """The proof with the second witness: the same packets once more, traced by nft."""
+        wanted = second_witness.watch(proof, self.snapshot, AGAIN)
+        if wanted is None:
+            return proof
+        told = second_witness.tell(proof.trace, prober.watch(wanted, PATIENCE))
+        differs = told.verdict == "differs"
+        return replace(proof, told=told, verdict="disagrees" if differs else proof.verdict)

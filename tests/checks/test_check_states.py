@@ -11,6 +11,7 @@ from homelab.model.finding import Case, Finding
 from homelab.model.inventory import ContainerNetwork, Egress, Inventory
 from homelab.model.lxc import Runtime
 from homelab.model.place import HOST, ROUTER, Place
+from homelab.model.proof import Count, Counter, Evidence, Proof, Sender
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Outcome, Target, Trace
 from tests.checks.cases import (
@@ -249,11 +250,28 @@ def test_networks_that_nobody_wants_reached_may_overlap() -> None:
 
 def test_a_probe_that_contradicts_the_model_is_a_finding_of_its_own() -> None:
     trace = Trace("lan", Target(TARGET), Outcome.DROPPED, cause=cause(WEB))
-    finding = model_probe_disagreement.finding(trace, "answered")
+    proof = Proof("lan", Sender(HOST), trace, "answered", "disagrees")
+    finding = model_probe_disagreement.finding(proof)
 
     assert (finding.fault, finding.at) == ("model-probe-disagreement", WEB)
     assert "a real packet says answered" in finding.explains
-    assert model_probe_disagreement.finding(replace(trace, cause=None), "timeout").at == HOST
+    nowhere = replace(proof, trace=replace(trace, cause=None), said="timeout")
+    assert model_probe_disagreement.finding(nowhere).at == HOST
+
+
+def test_a_disagreement_lies_where_the_packet_was_last_counted() -> None:
+    trace = Trace("lan", Target(TARGET), Outcome.DELIVERED)
+    came = Count(Counter(WEB, "link", "in eth0"), 4, 7, 3)
+    left = Count(Counter(WEB, "link", "out br-app"), 9, 9, 3)
+    proof = Proof(
+        "lan", Sender(HOST), trace, "timeout", "disagrees", (), Evidence(None, (came, left))
+    )
+
+    finding = model_probe_disagreement.finding(proof)
+
+    assert finding.at == WEB
+    assert "last counted at guest:web: packets in eth0 went from 4 to 7 while 3" in finding.explains
+    assert "not counted at guest:web: packets out br-app stayed at 9" in finding.explains
 
 
 def test_an_inventory_without_its_guest_is_no_trouble() -> None:

@@ -25,8 +25,10 @@ from homelab.load.inventory import load_inventory
 from homelab.load.snapshot import load_snapshot
 from homelab.model import operation as op
 from homelab.model.kernel import NextHop, Route
-from homelab.model.place import HOST
+from homelab.model.place import HOST, ROUTER
 from homelab.model.plan import Applied, Execution
+from homelab.model.proof import Proof, Sender
+from homelab.model.trace import Outcome, Target, Trace
 from homelab.system.live import LiveSystem
 from homelab.system.simulated import SimulatedSystem
 from homelab.workflow import change, foresight
@@ -427,11 +429,12 @@ def test_a_fix_that_fails_is_an_error() -> None:
 
 
 def test_the_probes_are_counted(capsys: Captured) -> None:
-    rows = tuple(
-        {"from": "router", "to": "10.90.1.10", "model": "delivered", "said": each}
-        for each in ("answered", "timeout")
+    target = Target(ip_address("10.90.1.10"))
+    proofs = tuple(
+        Proof("lan", Sender(ROUTER), Trace("router", target, Outcome.DELIVERED), said, verdict)
+        for said, verdict in (("answered", "agrees"), ("timeout", "disagrees"))
     )
-    compared = Compared(diagnose(DECLARED, SEEN), rows)
+    compared = Compared(diagnose(DECLARED, SEEN), proofs)
 
     _show(compared, as_document=False)
     assert "probed from router: 1 of 2 real packets answered" in capsys.readouterr().out

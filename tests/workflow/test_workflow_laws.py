@@ -22,8 +22,10 @@ from homelab.report.plan_text import applied_text, foresight_text, plan_text
 from homelab.system.simulated import SimulatedSystem
 from homelab.workflow import carrying, change, foresight
 from homelab.workflow.check import check
-from homelab.workflow.look import diagnose, exit_code, fixes, probe_origin
+from homelab.workflow.look import diagnose, exit_code, fixes
 from homelab.workflow.probing import compare
+from homelab.workflow.sending import probe_origin
+from tests.workflow.prober import Saying
 
 ROOT = Path(__file__).parents[2]
 DECLARED = load_inventory(ROOT / "inventory")
@@ -217,15 +219,15 @@ def test_a_fix_that_fails_is_taken_back() -> None:
 
 
 def test_probes_beside_the_model() -> None:
-    diagnosis = diagnose(DECLARED, APPLIED)
+    diagnosis = diagnose(replace(DECLARED, expect=()), APPLIED)
     enterable = [*APPLIED.namespaces]
     origin = probe_origin(APPLIED, enterable)
     assert origin == "netns:client"
     assert probe_origin(APPLIED, ["router", "host"]) == "router"  # type: ignore[list-item] # a Place is a str
     assert probe_origin(APPLIED, []) == HOST
 
-    well = compare(diagnosis, lambda _, targets: ("answered",) * len(targets), enterable)
-    ill = compare(diagnosis, lambda _, targets: ("timeout",) * len(targets), enterable)
+    well = compare(diagnosis, Saying(("answered",), tuple(enterable)))
+    ill = compare(diagnosis, Saying(("timeout",), tuple(enterable)))
 
     assert not well.disagree
     assert ill.disagree

@@ -18,6 +18,7 @@ from homelab.model.finding import Case, Judgement, NetworkName
 from homelab.model.inventory import Egress, Ingress, Inventory, Pool
 from homelab.model.place import HOST, ROUTER, Place, guest, netns
 from homelab.model.plan import Applied, Execution
+from homelab.model.proof import Sender
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Cause, Outcome, Target, Trace
 from homelab.report.documents import applied_document
@@ -27,9 +28,11 @@ from homelab.system.simulated import SimulatedSystem
 from homelab.workflow import carrying, change, foresight
 from homelab.workflow.agreement import EXPECTED, KNOWN, agrees
 from homelab.workflow.check import check
-from homelab.workflow.look import Diagnosis, Probe, diagnose, exit_code, fixes, probe_origin
+from homelab.workflow.look import Diagnosis, diagnose, exit_code, fixes
 from homelab.workflow.probing import compare
-from homelab.workflow.trace import TraceDesk, verify
+from homelab.workflow.sending import probe_origin
+from homelab.workflow.trace import TraceDesk
+from tests.workflow.prober import Saying
 
 ROOT = Path(__file__).parents[2]
 DECLARED = load_inventory(ROOT / "inventory")
@@ -103,24 +106,17 @@ def test_nothing_limits_the_reset_of_a_closed_port(kind: str, protocol: str, *, 
     [
         ("answered", "agrees"),
         ("timeout", "disagrees"),
-        ("not possible: no such place", "not compared: no packet can be sent from there"),
-        ("error: no permission", "not compared: no packet can be sent from there"),
+        ("error: no permission", "not compared"),
     ],
 )
 def test_verify_asks_a_real_packet(said: str, verdict: str) -> None:
-    asked: list[Place] = []
+    prober = Saying((said,), (ROUTER,))
+    desk = TraceDesk(APPLIED, Inventory())
 
-    def probe(place: Place, targets: Sequence[Target]) -> tuple[str, ...]:
-        asked.append(place)
-        return (said,) * len(targets)
+    proof = desk.verify(desk.trace("netns:router", "10.90.1.10"), prober)
 
-    trace = TraceDesk(APPLIED, Inventory()).trace("netns:router", "10.90.1.10")
-
-    assert verify(trace, APPLIED, probe) == {"said": said, "verdict": verdict}
-    assert asked == [ROUTER]
-    imagined = TraceDesk(APPLIED, DECLARED).trace("lan", "10.90.1.10")
-    assert verify(imagined, APPLIED, probe)["said"] == "not possible"
-    assert asked == [ROUTER]
+    assert (proof.said, proof.verdict, proof.answers) == (said, verdict, (said,) * 3)
+    assert prober.asked == [Sender(ROUTER)]
 
 
 @pytest.mark.parametrize(
@@ -136,32 +132,25 @@ def test_a_question_that_cannot_be_understood(origin: str, to: str, why: str) ->
         TraceDesk(APPLIED, DECLARED).trace(origin, to)
 
 
-def saying(word: str) -> Probe:
-    def probe(_: Place, targets: Sequence[Target]) -> tuple[str, ...]:
-        return (word,) * len(targets)
-
-    return probe
-
-
 def test_each_contradiction_is_a_finding_of_its_own() -> None:
-    healthy = diagnose(DECLARED, APPLIED)
+    healthy = diagnose(replace(DECLARED, expect=()), APPLIED)
 
-    same = compare(healthy, saying("answered"), (CLIENT,))
-    other = compare(healthy, saying("timeout"), (CLIENT,))
+    same = compare(healthy, Saying(("answered",), (CLIENT,)))
+    other = compare(healthy, Saying(("timeout",), (CLIENT,)))
 
     assert not same.disagree
     assert same.diagnosis.findings == healthy.findings
-    assert {each["from"] for each in same.probes} == {CLIENT}
+    assert {each.sender for each in same.proofs} == {Sender(CLIENT)}
     assert other.disagree
     new = other.diagnosis.findings[len(healthy.findings) :]
     assert {each.fault for each in new} == {"model-probe-disagreement"}
-    assert len(new) == len(other.probes)
+    assert len(new) == len(other.proofs)
 
 
 def test_where_nothing_is_judged_no_packet_is_sent() -> None:
     nothing = diagnose(Inventory(), Snapshot())
 
-    assert compare(nothing, saying("answered"), ()).probes == ()
+    assert compare(nothing, Saying(("answered",))).proofs == ()
     assert exit_code(nothing) in (0, 3)
 
 
