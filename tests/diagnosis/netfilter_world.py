@@ -158,9 +158,17 @@ def udp_servers() -> list[socket.socket]:
 def echo(sockets: list[socket.socket], stop: threading.Event) -> None:
     while not stop.is_set():
         for each in select.select(sockets, [], [], 0.05)[0]:
-            _, peer = each.recvfrom(100)
             with suppress(OSError):
-                each.sendto(peer[0].removeprefix("::ffff:").encode(), peer)
+                _answer(each)
+
+
+def _answer(one: socket.socket) -> None:
+    """Take a connection, or the queue of those that wait fills up; tell a datagram where it came from."""
+    if one.type == socket.SOCK_STREAM:
+        one.accept()[0].close()
+        return
+    _, peer = one.recvfrom(100)
+    one.sendto(peer[0].removeprefix("::ffff:").encode(), peer)
 
 
 def load_nft(text: str) -> None:
@@ -217,8 +225,7 @@ def router() -> Iterator[World]:
     try:
         links()
         for name in (SERVER_NS, ROUTER_NS, CLIENT_NS):
-            sockets += entered(name, servers)
-            listening = entered(name, udp_servers)
+            listening = [*entered(name, servers), *entered(name, udp_servers)]
             sockets += listening
             threads.append(threading.Thread(target=echo, args=(listening, stop)))
         for each in threads:

@@ -115,7 +115,7 @@ def translations(version: int) -> dict[str, tuple[str, ...]]:
     )  # fmt: skip
     snat = (
         f"-j SNAT --to-source {b}", f"-j SNAT --to-source {a}", f"-p tcp -j SNAT --to-source {at(b, 3000).replace(':3000', ':3000-4000')}",
-        "-p udp -j MASQUERADE --to-ports 3000-4000", "-j MASQUERADE --random", "-j ACCEPT", "-j RETURN",
+        "-p udp -j MASQUERADE --to-ports 3000-4000", "-j ACCEPT", "-j RETURN",
     )  # fmt: skip
     masquerade = "-j MASQUERADE"
     return {"PREROUTING": dnat, "OUTPUT": dnat, "POSTROUTING": (*snat, masquerade), "INPUT": snat}

@@ -1,7 +1,7 @@
 """Tables of nftables at random: sets, maps, verdict maps, chains that share, several base chains.
 
 Left out, since nobody can tell from what is printed or from two packets: ``ct protocol`` and ``ct l3proto`` (nft
-1.0.6 does not print them before a port or a header), ``ct status assured`` (takes a third packet), and a base chain of conntrack's own priority (which
+1.0.6 does not print them before a port or a header), ``ct status assured`` (takes a third packet), ports taken at random, and a base chain of conntrack's own priority (which
 of the two is asked first depends on which is older).
 """
 
@@ -74,7 +74,7 @@ DNAT = (
 )  # fmt: skip
 SNAT = (
     "masquerade", "oifname out0 masquerade", "meta l4proto udp masquerade to :3000-4000", "ip saddr 10.99.1.0/24 snat ip to 10.99.2.1",
-    "meta l4proto tcp snat ip to 10.99.2.1:3000-4000", "ip6 saddr fd99:1::2 snat ip6 to fd99:2::1", "snat ip to 10.99.1.1", "masquerade random",
+    "meta l4proto tcp snat ip to 10.99.2.1:3000-4000", "ip6 saddr fd99:1::2 snat ip6 to fd99:2::1", "snat ip to 10.99.1.1",
     "accept", "udp dport 54 drop", "snat ip to ip saddr map { 10.99.1.2 : 10.99.2.1 }",
 )  # fmt: skip
 

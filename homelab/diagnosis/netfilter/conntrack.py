@@ -45,7 +45,8 @@ def track(packet: Packet, connections: Connections, *, loose: bool) -> Packet:
 
 def confirmed(packet: Packet) -> Packet:
     """The packet as it leaves the last hook of its place: its connection is now in the table."""
-    if packet.connection is None:
+    # __nf_conntrack_confirm: only a packet of the original direction puts it there.
+    if packet.connection is None or packet.reply:
         return packet
     return replace(packet, connection=replace(packet.connection, confirmed=True))
 

@@ -7,7 +7,7 @@ from functools import partial
 from homelab.diagnosis.netfilter.door import Context
 from homelab.diagnosis.netfilter.iptables_targets import untrack
 from homelab.diagnosis.netfilter.nft_expressions import Scope, expression, mapping
-from homelab.diagnosis.netfilter.nft_kinds import MISSING, NUMBER, Json
+from homelab.diagnosis.netfilter.nft_kinds import MISSING, NUMBER, SERVICE_CLASS, Json
 from homelab.diagnosis.netfilter.nft_match import comparison
 from homelab.diagnosis.netfilter.nft_nat import translation
 from homelab.diagnosis.netfilter.questions import undetermined
@@ -181,11 +181,10 @@ def _mangle(given: Json, scope: Scope) -> Step | None:
         return _set_mark(given.get("value"), scope, tracked=name == "ct")
     if (name, key) == ("tcp option", "size"):
         return _set_mss(given.get("value"))
-    ttl = NUMBER.scalar(given.get("value"))
-    if name == "payload" and key in {"ttl", "hoplimit"} and ttl is not None:
-        return Change(lambda packet, _: replace(packet, ttl=ttl))
+    if name == "payload":
+        return _set_header(key, given.get("value"))
     silent = {"meta": _SILENT_META, "ct": _SILENT_CT, "tcp option": frozenset({key})}
-    if key in silent.get(str(name), frozenset()) or (name == "payload" and key in _HEADERS):
+    if key in silent.get(str(name), frozenset()):
         return _NO_VERDICT
     return None
 
@@ -199,7 +198,16 @@ def _set_mss(given: object) -> Step:
     return Change(clamped) if fits else Change(lambda packet, _: packet)
 
 
-_HEADERS = frozenset({"checksum", "dscp", "ecn", "flowlabel", "id"})
+_HEADERS = frozenset({"checksum", "flowlabel", "id"})
+
+
+def _set_header(key: str, given: object) -> Step | None:
+    ttl, service = NUMBER.scalar(given), SERVICE_CLASS.scalar(given)
+    if key in {"ttl", "hoplimit"} and ttl is not None:
+        return Change(lambda packet, _: replace(packet, ttl=ttl))
+    if key == "dscp" and service is not None:
+        return Change(lambda packet, _: replace(packet, tos=service << 2 | packet.tos & 3))
+    return _NO_VERDICT if key in _HEADERS else None
 
 
 def _set_mark(given: object, scope: Scope, *, tracked: bool) -> Step:
