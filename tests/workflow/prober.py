@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from homelab.model.place import Place
-from homelab.model.proof import Counts, Sender, Wanted
+from homelab.model.proof import Counts, Sender, Wanted, Watch, Watched
 from homelab.model.trace import Target
 
 Questions = Mapping[Sender, Sequence[Target]]
@@ -34,3 +34,6 @@ class Saying:
 
     def enterable(self) -> tuple[Place, ...]:
         return self.places
+
+    def watch(self, wanted: Watch, timeout: float) -> Watched:
+        raise AssertionError(f"nobody asked for the second witness: {wanted}, {timeout}")
