@@ -132,7 +132,7 @@ class Court:
             inside(ROUTER_NS, "conntrack", "-F", check=False)
             for target, said in zip(aims, self._ask(origin, aims, QUICK), strict=True):
                 trace = tracer.trace(netns(origin), target)
-                if said not in KNOWN:
+                if said not in KNOWN or is_kept_back(trace, said):
                     score.silent += 1
                     continue
                 score.pairs += 1
@@ -184,6 +184,13 @@ def by_origin(roads: Sequence[Road]) -> dict[str, list[Target]]:
     for origin, target in roads:
         grouped.setdefault(origin, []).append(target)
     return grouped
+
+
+def is_kept_back(trace: Trace, said: str) -> bool:
+    """A datagram that a rule of its own place rejects: send(2) fails at once, and no error is waited for."""
+    cause = trace.cause
+    own = cause is not None and (cause.at, cause.kind) == (trace.origin, "rule")
+    return own and said == "timeout" and trace.target.protocol != "tcp"
 
 
 def is_beyond(trial: Trial, trace: Trace, said: str) -> bool:
