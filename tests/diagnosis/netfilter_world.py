@@ -150,6 +150,7 @@ def udp_servers() -> list[socket.socket]:
     made = []
     for port in SERVED_UDP:
         one = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         one.bind(("::", port))
         made.append(one)
     return made
@@ -167,8 +168,11 @@ def _answer(one: socket.socket) -> None:
     if one.type == socket.SOCK_STREAM:
         one.accept()[0].close()
         return
-    _, peer = one.recvfrom(100)
-    one.sendto(peer[0].removeprefix("::ffff:").encode(), peer)
+    _, told, _, peer = one.recvmsg(100, 100)
+    # From the address that was asked, whichever the route back would choose (ipv6(7), IPV6_PKTINFO).
+    asked = next(data for _, kind, data in told if kind == socket.IPV6_PKTINFO)
+    here = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, asked[:16] + bytes(4))]
+    one.sendmsg([peer[0].removeprefix("::ffff:").encode()], here, 0, peer)
 
 
 def load_nft(text: str) -> None:
