@@ -42,6 +42,12 @@ CASES = [
         [sys.executable, "-c", ""],
     ),
     Case(
+        "homelab diagnose, live (3 guests), probes included",
+        [LAB, "host", "--", "homelab", "-i", "inventory", "diagnose"],
+        "the same without probes",
+        [LAB, "host", "--", "homelab", "-i", "inventory", "diagnose", "--no-probe"],
+    ),
+    Case(
         "homelab apply, nothing to change (3 guests)",
         [LAB, "host", "--", "homelab", "-i", "inventory", "apply"],
         "the same facts by lxc exec, in a shell loop",

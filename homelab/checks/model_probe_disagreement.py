@@ -3,10 +3,11 @@
 Seen as: `homelab diagnose` ends with exit code 4, `homelab trace --verify` says "disagrees"; both answers are
 shown.
 
-Look at the path that the model took, and look again, in case the lab changed between reading and
-probing:
+The finding lies where the packets were last counted on the path that the model took; what was not
+counted any more lies behind it. Look again, in case the lab changed between reading and probing, and
+let the kernels on the way name each rule that they met:
 
-    homelab trace lan ADDRESS --verify
+    homelab trace lan ADDRESS --verify --nft-trace
 
 Why: the lab changed meanwhile; the probe was sent from another place than a client's (see which one is
 named); a machine on the way filters and was not observed; or the model is wrong. Docker's and LXD's own

@@ -123,7 +123,7 @@ def neighbour_answer(heard: bytes, address: Address, own: bytes) -> bytes | None
             if address.version == 4
             else _advert(heard, address, own)
         )
-    except (struct.error, ValueError):
+    except (struct.error, ValueError, IndexError):
         return None
 
 
