@@ -58,7 +58,9 @@ class Bench:
     def arrives(self, probe: str, tries: int = 1) -> bool:
         """A real packet of the LAN's client comes back."""
         address, dot, port = probe.partition(":") if "." in probe else (probe, "", "")
-        return self.lab.serves(address, int(port)) if dot else self.lab.pings(address, tries)
+        if not dot:
+            return self.lab.pings(address, tries)
+        return any(self.lab.serves(address, int(port)) for _ in range(tries))
 
     def diagnose(self) -> list[dict[str, Any]]:
         """What is found; model and real packets agree, or the exit code would be 4."""
