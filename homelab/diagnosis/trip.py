@@ -152,10 +152,10 @@ class Trip:
         if ended.is_unknown:
             outcome = Outcome.UNKNOWN
         elif ended.answer is not None:
-            outcome = self._refused(ended)
+            outcome = self._refused(so_far, ended)
         return replace(so_far, outcome=outcome, forward=forward, cause=ended.cause)
 
-    def _refused(self, ended: Ended) -> Outcome:
+    def _refused(self, asked: Trace, ended: Ended) -> Outcome:
         """Whether the refusal that the place sends reaches the sender."""
         box = self._world.observed(ended.cause.at)
         at_home = box.place == self._start.place and self._start.link is None
@@ -166,7 +166,7 @@ class Trip:
         self._journey.forks.update(journey.forks)
         if isinstance(end, Ended):
             return Outcome.UNKNOWN if end.is_unknown else Outcome.DROPPED
-        home = end.place in (None, self._start.place)
+        home = end.place in (None, self._start.place) and end.packet.destination == asked.source
         # A reset is known by its addresses, an error by what it quotes.
         quoted = end.packet.inner
         fits = (
