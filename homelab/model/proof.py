@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from homelab.model.place import Address, Place
-from homelab.model.trace import Cause, Target, Trace
+from homelab.model.trace import Target, Trace
 
 KERNEL = "kernel"
 """Counters of /proc/net/snmp, snmp6 and netstat."""
@@ -165,7 +165,3 @@ class Proof:
     @property
     def target(self) -> Target:
         return self.trace.target
-
-    @property
-    def cause(self) -> Cause | None:
-        return self.trace.cause

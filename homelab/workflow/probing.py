@@ -22,7 +22,7 @@ MOST = 256
 AGAIN = 3
 """How many packets are sent where the counters shall tell them from others."""
 
-PATIENCE = 0.6
+PATIENCE = 0.5
 """Seconds for an answer; all probes are under way at once."""
 
 Flow = tuple[str, Target]
@@ -72,9 +72,7 @@ def compare(diagnosis: Diagnosis, prober: Prober) -> Compared:
     chosen = every[:MOST]
     if not chosen:
         return Compared(diagnosis)
-    tracer = Tracer(diagnosis.case.snapshot)
-    drafts = [_draft(flow, diagnosis.case, prober, tracer) for flow in chosen]
-    proofs = prove(drafts, prober, each=1, way=False)
+    proofs = prove(list(_drafts(chosen, diagnosis.case, prober)), prober, each=1, way=False)
     doubted = [each for each in proofs if each.verdict == "disagrees"]
     again = dict(zip(map(_flow, doubted), prove(doubted, prober), strict=True))
     proofs = tuple(again.get(_flow(each), each) for each in proofs)
@@ -97,14 +95,15 @@ def _flow(proof: Proof) -> Flow:
     return proof.asked, proof.target
 
 
-def _draft(flow: Flow, case: Case, prober: Prober, tracer: Tracer) -> Proof:
-    vantage, target = flow
-    enterable = prober.enterable()
-    if vantage == LAN:
-        return draft(vantage, Sender(probe_origin(case.snapshot, enterable)), target, tracer)
-    family = target.address.version
-    found = sender(vantage, family, tracer, case.snapshot, enterable)
-    return draft(vantage, found, target, tracer)
+def _drafts(chosen: Sequence[Flow], case: Case, prober: Prober) -> Iterator[Proof]:
+    snapshot, tracer, enterable = case.snapshot, Tracer(case.snapshot), prober.enterable()
+    places = frozenset(enterable)
+    client = Sender(probe_origin(snapshot, enterable))
+    for vantage, target in chosen:
+        family = target.address.version
+        asked = vantage != LAN
+        found = sender(vantage, family, tracer, snapshot, places) if asked else client
+        yield draft(vantage, found, target, tracer)
 
 
 def draft(vantage: str, found: Sender | str, target: Target, tracer: Tracer) -> Proof:
@@ -136,16 +135,12 @@ def prove(
 
 def _heard(drafts: Sequence[Proof], prober: Prober, each: int) -> list[tuple[str, ...]]:
     """The answers of each draft, whose packets are all under way at the same time."""
+    asked = [(proof.sender, proof.target) for proof in drafts if proof.sender is not None]
     questions: dict[Sender, list[Target]] = {}
-    for proof in drafts:
-        if proof.sender is not None:
-            questions.setdefault(proof.sender, []).extend((proof.target,) * each)
+    for who, target in asked:
+        questions.setdefault(who, []).extend((target,) * each)
     answers = {who: iter(said) for who, said in prober.ask(questions, PATIENCE).items()}
-    return [
-        tuple(next(answers[proof.sender]) for _ in range(each))
-        for proof in drafts
-        if proof.sender is not None
-    ]
+    return [tuple(next(answers[who]) for _ in range(each)) for who, _ in asked]
 
 
 SAYS_MOST = ("answered", "refused", "unreachable", "timeout")

@@ -18,6 +18,7 @@ trace id 6ed81ff1 ip filter FORWARD rule counter packets 3 bytes 252 jump DOCKER
 trace id 6ed81ff1 ip filter DOCKER-USER rule ip daddr 10.4.0.0/24 comment "a (verdict accept)" drop (verdict drop)
 trace id 6ed81ff1 ip filter FORWARD verdict continue
 trace id 6ed81ff1 ip filter FORWARD policy drop
+trace id 6ed81ff1 ip filter FORWARD rule counter packets 1
 a line of something else
 trace id nonsense
 """
@@ -32,6 +33,7 @@ def test_each_rule_policy_and_verdict_is_a_step() -> None:
         step("DOCKER-USER", 'ip daddr 10.4.0.0/24 comment "a (verdict accept)" drop', "drop"),
         step("FORWARD", "verdict continue", "continue"),
         step("FORWARD", "policy drop", "drop"),
+        step("FORWARD", "counter packets 1", "counter packets 1"),
     ]
 
 
