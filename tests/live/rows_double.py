@@ -7,7 +7,6 @@ from tests.live.rows_ways import WAYS
 ROWS = GUEST | RULES | WAYS
 DOUBLE = (
     ("no route on the router", "policy of FORWARD"),
-    ("no route on the host", "guest without default route"),
     ("no route on the host", "DOCKER-USER of 20.10"),
     ("forwarding off in the host", "guest forwarding off"),
     ("forwarding off in the router", "guest forwarding off on the link"),

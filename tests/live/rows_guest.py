@@ -34,23 +34,6 @@ GUEST = {
         {"app": "sysctl -qw net.ipv6.conf.all.forwarding=0"},
         {"kind": "sysctl", "key": "net.ipv6.conf.all.forwarding"},
     ),
-    "guest without default route": Row(
-        "guest-no-default-route",
-        "guest:web",
-        WEB,
-        {"web": "ip route del default"},
-        {"kind": "route", "direction": "return"},
-        {"web": "ip route replace default via 10.77.0.1 dev eth0 proto dhcp"},
-    ),
-    "guest with an unreachable default route": Row(
-        "dropped-by-route",
-        "guest:db",
-        DB,
-        {"db": "ip route add unreachable 10.0.0.0/24"},
-        {"kind": "route", "direction": "return"},
-        {"db": "ip route del unreachable 10.0.0.0/24"},
-        mend=False,
-    ),
     "guest with strict rp_filter": Row(
         "guest-rp-filter",
         "guest:web",
@@ -93,14 +76,6 @@ GUEST = {
             " ip route replace default via 10.77.0.1 dev eth0 proto dhcp"
         },
         mend=False,
-    ),
-    "guest whose bridge is down": Row(
-        "host-link-down",
-        "guest:db",
-        DB,
-        {"db": "ip link set hl-data down"},
-        {},
-        {"db": "ip link set hl-data up; ip -6 addr replace fd90:7::1/64 dev hl-data nodad"},
     ),
     "container stopped": Row(
         "container-stopped",

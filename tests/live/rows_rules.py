@@ -132,18 +132,6 @@ RULES = {
         {"family": "ip", "table": "mine", "chain": "transit", "rule": "ip saddr @bad drop"},
         {"web": "nft delete table ip mine"},
     ),
-    "nft ip6 of a guest": Row(
-        "guest-foreign-firewall",
-        "guest:web",
-        WEB6,
-        {
-            "web": nft(
-                "ip6", "mine", "transit", "forward priority 0; policy drop", "ip6 saddr ::1 accept"
-            )
-        },
-        {"kind": "policy", "family": "ip6", "table": "mine", "chain": "transit"},
-        {"web": "nft delete table ip6 mine"},
-    ),
     "firewalld of a guest": Row(
         "guest-foreign-firewall",
         "guest:db",
@@ -268,21 +256,5 @@ RULES = {
         {"router": "iptables -P FORWARD DROP"},
         {"kind": "policy", "chain": "FORWARD"},
         {"router": "iptables -P FORWARD ACCEPT; iptables -F FORWARD"},
-    ),
-    "nft of the router": Row(
-        "router-firewall",
-        "router",
-        APP,
-        {
-            "router": nft(
-                "inet",
-                "fw4",
-                "forward",
-                "forward priority 0; policy drop",
-                "ip6 nexthdr icmpv6 accept",
-            )
-        },
-        {"kind": "policy", "family": "inet", "table": "fw4", "chain": "forward"},
-        {"router": "nft delete table inet fw4"},
     ),
 }
