@@ -127,12 +127,13 @@ class _Change:
         yield from (f"-A {CHAIN} {each}" for each in self.now[kept:])
 
     def _removal(self) -> Iterator[str]:
-        """Empty: the chain goes, and before it every jump of ours."""
+        """Empty: the chain goes, and before it every jump of ours; one that others call stays, empty."""
         if CHAIN not in self.table.chains:
             return
         yield from (f"-D {each.chain} {JUMP}" for each in self.table.rules if each.spec == JUMP)
         yield f"-F {CHAIN}"
-        yield f"-X {CHAIN}"
+        if not any(_is_foreign_call(each.chain, each.spec) for each in self.table.rules):
+            yield f"-X {CHAIN}"
 
     def _jump(self, parent: str) -> Iterator[str]:
         specs = [each.spec for each in self.table.of(parent)]
@@ -140,6 +141,13 @@ class _Change:
             return
         yield from (f"-D {parent} {JUMP}" for each in specs if each == JUMP)
         yield f"-I {parent} 1 {JUMP}"
+
+
+def _is_foreign_call(chain: str, written: str) -> bool:
+    return chain != CHAIN and written != JUMP and _CALL.search(written) is not None
+
+
+_CALL = re.compile(rf"(?:^| )-[jg] {CHAIN}(?: |$)")
 
 
 def _own(table: SavedTable) -> tuple[str, ...]:
