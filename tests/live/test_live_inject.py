@@ -22,7 +22,9 @@ def six(lab: Lab) -> Iterator[Bench]:
     """The lab with both versions of IP."""
     with bench(lab) as made:
         yield made
-    assert lab.homelab("apply", "--yes", "--force").returncode == 0
+    for words in (("destroy", "--yes"), ("apply", "--yes")):
+        done = lab.homelab(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
     lab.wait_for_containers()
 
 
