@@ -40,6 +40,21 @@ def built() -> Iterator[World]:
         yield each
 
 
+def quieten(built: World) -> None:
+    """Wait until the links of a fresh world are silent: they begin with MLD reports and router solicitations."""
+    count = "cat /sys/class/net/*/statistics/[rt]x_packets"
+    before, since = b"", time.monotonic()
+    deadline = since + 30
+    while time.monotonic() < since + 2.5:
+        assert time.monotonic() < deadline, "the links never fell silent"
+        now = b"".join(
+            _said(["ip", "netns", "exec", real, "sh", "-c", count]) for real in built.names.values()
+        )
+        if now != before:
+            before, since = now, time.monotonic()
+        time.sleep(0.2)
+
+
 def state(built: World) -> dict[str, list[bytes]]:
     """What is set in each place; a difference shows itself by its line."""
     found = {}
@@ -90,6 +105,7 @@ def homelab(built: World, *words: str) -> list[str]:
 def test_what_ended_the_packets_has_counted_them(
     built: World, script: str, to: str, counter: str
 ) -> None:
+    quieten(built)
     built.run("guest", script)
 
     proof = verified(built, "client", to)
@@ -117,6 +133,7 @@ def test_a_packet_that_arrives_is_counted_on_every_link_there_and_back(
 
 def test_a_disagreement_lies_where_the_packet_was_last_counted(built: World) -> None:
     """The model is asked of the lab as it was; then a rule comes that it never saw."""
+    quieten(built)
     system = LiveSystem()
     desk = TraceDesk(system.read(), Inventory())
     trace = desk.trace(built.place("client"), APP)

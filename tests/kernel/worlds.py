@@ -27,7 +27,8 @@ set -eu
 for n in {names}; do
     ip netns add $n; ip -n $n link set lo up
     # An address is usable at once, without two seconds of duplicate detection.
-    ip netns exec $n sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+    ip netns exec $n sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \
+        net.ipv6.conf.default.router_solicitations=0
 done
 wire() {{ ip link add $2 netns $1 type veth peer name $4 netns $3; ip -n $1 link set $2 up; ip -n $3 link set $4 up; }}
 wire {client} eth0 {router} lan
