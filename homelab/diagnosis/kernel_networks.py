@@ -1,0 +1,67 @@
+"""Container networks that no daemon told of: Podman's, a plain bridge's, or Docker's while its daemon is down.
+
+The kernel shows them: a bridge with an address of its own, in a guest or in a named namespace, on whose ports
+hang veth pairs that end in other namespaces.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from homelab.diagnosis.box import Box
+from homelab.diagnosis.world import World
+from homelab.model.kernel import Link
+from homelab.model.place import HOST, Address, Network, Place
+
+
+class KernelNetwork(NamedTuple):
+    """A bridge, its subnets, and what answers in them: each address with the place that has it."""
+
+    place: Place
+    bridge: str
+    subnets: tuple[Network, ...]
+    members: tuple[tuple[Place, Address], ...]
+
+
+def kernel_networks(world: World) -> Iterator[KernelNetwork]:
+    """Those with members behind the host, but not its own: its bridges carry the guests themselves."""
+    behind = _joined(world, HOST) - world.snapshot.daemons.keys() - {HOST}
+    for box in world.boxes():
+        for link in box.here.links if box.place in behind else ():
+            subnets = _subnets(box, link.name) if link.kind == "bridge" else ()
+            members = tuple(_members(world, box, link, subnets)) if subnets else ()
+            if members:
+                yield KernelNetwork(box.place, link.name, subnets, members)
+
+
+def _joined(world: World, start: Place) -> set[Place]:
+    """The places that hang together with this one, link by link."""
+    found, waiting = {start}, [start]
+    while waiting:
+        box = world.box(waiting.pop())
+        links = [(box.place, each) for each in box.here.links] if box else []
+        ends = {end[0] for each in links if (end := world.peer(*each) or world.parent(*each))}
+        waiting += ends - found
+        found |= ends
+    return found
+
+
+def _subnets(box: Box, link: str) -> tuple[Network, ...]:
+    found = (each.interface for each in box.here.addresses if each.link == link)
+    return tuple(dict.fromkeys(each.network for each in found if not each.ip.is_link_local))
+
+
+def _members(
+    world: World, box: Box, bridge: Link, subnets: tuple[Network, ...]
+) -> Iterator[tuple[Place, Address]]:
+    for port in box.here.links:
+        peer = world.peer(box.place, port) if port.master == bridge.index else None
+        if peer is None or peer[0] in (box.place, HOST):
+            continue
+        for each in world.observed(peer[0]).here.addresses:
+            address = each.interface.ip
+            if each.link == peer[1] and any(_holds(subnet, address) for subnet in subnets):
+                yield peer[0], address
+
+
+def _holds(subnet: Network, address: Address) -> bool:
+    return subnet.version == address.version and address in subnet
