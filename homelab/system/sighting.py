@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import PurePath
 from typing import TypeVar
 
 from homelab.errors import UnreadableError
@@ -50,6 +51,8 @@ class Sighting:
         for door in doors:
             try:
                 self._enter(door)
+            except FileNotFoundError:
+                self.unread[door.place] = _gone(door)
             except OSError as error:
                 self.unread[door.place] = reason(error)
 
@@ -158,6 +161,12 @@ class Sighting:
             place: replace(found[place], netns_ids=ids)
             for place, ids in zip(here, netns_ids(questions), strict=True)
         }
+
+
+def _gone(door: Door) -> str:
+    if door.pid:
+        return "its process has ended"
+    return f"there is no network namespace {PurePath(door.netns).name}; see `ip netns list`"
 
 
 def _rank(place: Place) -> tuple[int, str]:
