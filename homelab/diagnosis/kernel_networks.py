@@ -24,25 +24,13 @@ class KernelNetwork(NamedTuple):
 
 def kernel_networks(world: World) -> Iterator[KernelNetwork]:
     """Those with members behind the host, but not its own: its bridges carry the guests themselves."""
-    behind = _joined(world, HOST) - world.snapshot.daemons.keys() - {HOST}
+    behind = world.joined(HOST) - world.snapshot.daemons.keys() - {HOST}
     for box in world.boxes():
         for link in box.here.links if box.place in behind else ():
             subnets = _subnets(box, link.name) if link.kind == "bridge" else ()
             members = tuple(_members(world, box, link, subnets)) if subnets else ()
             if members:
                 yield KernelNetwork(box.place, link.name, subnets, members)
-
-
-def _joined(world: World, start: Place) -> set[Place]:
-    """The places that hang together with this one, link by link."""
-    found, waiting = {start}, [start]
-    while waiting:
-        box = world.box(waiting.pop())
-        links = [(box.place, each) for each in box.here.links] if box else []
-        ends = {end[0] for each in links if (end := world.peer(*each) or world.parent(*each))}
-        waiting += ends - found
-        found |= ends
-    return found
 
 
 def _subnets(box: Box, link: str) -> tuple[Network, ...]:
