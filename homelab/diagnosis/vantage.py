@@ -159,6 +159,13 @@ def _router(world: World, host: Box, family: int) -> Box | None:
     return world.box(ROUTER) or (_owner(world, host, hop.via) if hop and hop.via else None)
 
 
+def routers(world: World) -> frozenset[Place]:
+    """The router of each family, as far as it was observed."""
+    host = world.box(HOST)
+    found = (_router(world, host, family) for family in (4, 6)) if host else ()
+    return frozenset(each.place for each in found if each)
+
+
 def _owner(world: World, host: Box, gateway: Address) -> Box | None:
     """Not one of a foreign lab on the same machine that happens to use the same addresses."""
     behind = world.joined(host.place)

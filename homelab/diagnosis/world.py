@@ -65,15 +65,15 @@ class World:
                 return there.place, other.name
         return None
 
-    def joined(self, start: Place) -> set[Place]:
-        """The places that hang together with this one, link by link; itself included."""
+    def joined(self, start: Place, beyond: frozenset[Place] = frozenset()) -> set[Place]:
+        """The places that hang together with this one, link by link, without a step to ``beyond``."""
         found, waiting = {start}, [start]
         while waiting:
             box = self.box(waiting.pop())
             links = [(box.place, each) for each in box.here.links] if box else []
             ends = {end[0] for each in links if (end := self.peer(*each) or self.parent(*each))}
-            waiting += ends - found
-            found |= ends
+            waiting += ends - found - beyond
+            found |= ends - beyond
         return found
 
     def _candidates(self, place: Place, link: Link) -> tuple[Box, ...]:

@@ -20,6 +20,8 @@ from tests.diagnosis.trace_worlds import (
     lab,
     linked,
     made,
+    nic,
+    port,
     trace,
     tuned,
     veth,
@@ -132,3 +134,45 @@ def test_a_host_that_has_its_own_gateways_address_is_entered_itself() -> None:
     snapshot = lab({HOST: replace(host, addresses=(*host.addresses, own))})
 
     assert trace(snapshot, "lan", "10.4.0.10").forward[1].at == HOST
+
+
+def test_a_bridge_with_the_host_on_it_is_a_lan_and_no_container_network() -> None:
+    """As on a router that joins its clients and the host by a bridge; here nobody is named a router."""
+    snapshot = with_gateway()
+    links = (
+        nic(EDGE, 3, "br-lan", "bridge"),
+        port(EDGE, 2, "lan0", (HOST, 2), 3),
+        port(EDGE, 4, "lan1", (WEB, 7), 3),
+    )
+    edge = made(EDGE, links, {"br-lan": "10.0.0.9/24"})
+    client = snapshot.namespaces[WEB]
+    joined = replace(
+        client,
+        links=(*client.links, veth(WEB, 7, "lan", (EDGE, 4))),
+        addresses=(*client.addresses, LinkAddress("lan", ip_interface("10.0.0.7/24"))),
+    )
+
+    found = judged(lab({HOST: snapshot.namespaces[HOST], EDGE: edge, WEB: joined}))
+
+    assert list(found) == [NAME]
+
+
+def test_what_is_behind_the_router_is_not_behind_the_host() -> None:
+    snapshot = with_gateway()
+    edge = snapshot.namespaces[EDGE]
+    more = (nic(EDGE, 3, "br-dmz", "bridge"), port(EDGE, 4, "dmz1", (WEB, 7), 3))
+    router = replace(
+        edge,
+        links=(*edge.links, *more),
+        addresses=(*edge.addresses, LinkAddress("br-dmz", ip_interface("10.9.0.1/24"))),
+    )
+    web = snapshot.namespaces[WEB]
+    member = replace(
+        web,
+        links=(*web.links, veth(WEB, 7, "dmz", (EDGE, 4))),
+        addresses=(*web.addresses, LinkAddress("dmz", ip_interface("10.9.0.7/24"))),
+    )
+
+    found = judged(lab({HOST: snapshot.namespaces[HOST], EDGE: router, WEB: member}))
+
+    assert list(found) == [NAME]
