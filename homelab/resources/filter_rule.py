@@ -28,7 +28,7 @@ FIX = "fix-"
 
 @dataclass(frozen=True, slots=True)
 class OpenFilter(Resource):
-    """``effective``: the jump to our chain is the first rule of its parent."""
+    """``effective``: it accepts, and the jump to our chain is the first rule of its parent."""
 
     place: Place
     rule: FilterRule

@@ -3,8 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_network
+from itertools import pairwise
+from typing import TypeAlias
 
 from homelab.model.kernel import Ruleset
+from homelab.model.mark import JUMP, mark_of, words_of
 from homelab.model.operation import FilterRule
 from homelab.model.place import Network
 
@@ -13,12 +16,10 @@ USER_CHAIN = "DOCKER-USER"
 HOME = {"filter": "FORWARD", "raw": "PREROUTING"}
 """The chain of each table that our own is called from where there is no DOCKER-USER."""
 
-# A rule of ours, with what may stand in it: other words in our chain are somebody else's.
-_OURS = re.compile(
-    r"(?:-s (?P<source>[0-9A-Fa-f.:/]+) )?(?:-d (?P<destination>[0-9A-Fa-f.:/]+) )?"
-    r'-m comment --comment "?homelab:(?P<mark>[A-Za-z0-9_./:-]{1,200})"? -j ACCEPT'
-)
-_JUMP = re.compile(rf'-m comment --comment "?homelab:jump"? -j {CHAIN}')
+Ends: TypeAlias = tuple[Network | None, Network | None]
+OWN_WORDS = 6
+"""Of a rule of ours besides its ends: ``-m comment --comment MARK -j ACCEPT``."""
+
 _PARENT = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,27}")
 _RULE = re.compile(r"(?:\[\d+:\d+\] )?-A (\S+) (.*)")
 _POLICY = re.compile(r":(\S+) (\S+)")
@@ -54,14 +55,20 @@ def our_rules(ruleset: Ruleset) -> Iterator[tuple[FilterRule, bool]]:
             ours.append((table, spec))
         else:
             first.setdefault((table, chain), spec)
-    jumps = [each for each, spec in first.items() if _JUMP.fullmatch(spec)]
+    jumps = [each for each, spec in first.items() if mark_of(spec) == JUMP]
     for table, spec in ours:
-        found = _OURS.fullmatch(spec)
-        if found and table in HOME:
+        mark, ends = mark_of(spec), _ends(spec)
+        if mark and ends is not None and table in HOME:
             parents = [chain for name, chain in jumps if name == table and _PARENT.fullmatch(chain)]
             parent = _parent(ruleset, table, parents)
-            ends = _end(found["source"]), _end(found["destination"])
-            yield FilterRule(ruleset.tool, table, parent, found["mark"], *ends), bool(parents)
+            counts = bool(parents) and _says(spec, ends)
+            yield FilterRule(ruleset.tool, table, parent, mark, *ends), counts
+
+
+def _says(spec: str, ends: Ends) -> bool:
+    """Whether the rule accepts between these ends, and asks nothing else: somebody may have edited it."""
+    given = sum(2 for each in ends if each)
+    return len(words_of(spec)) == given + OWN_WORDS and words_of(spec)[-1] == "ACCEPT"
 
 
 def _parent(ruleset: Ruleset, table: str, jumping: Sequence[str]) -> str:
@@ -72,11 +79,19 @@ def _parent(ruleset: Ruleset, table: str, jumping: Sequence[str]) -> str:
     return jumping[0]
 
 
-def _end(text: str | None) -> Network | None:
+def _ends(spec: str) -> Ends | None:
+    """Source and destination; None for what is printed as neither address nor network."""
+    words = words_of(spec)
+    after = dict(pairwise(words))
+    source, destination = after.get("-s"), after.get("-d")
     try:
-        return ip_network(text) if text else None
+        return _network(source), _network(destination)
     except ValueError:
         return None
+
+
+def _network(text: str | None) -> Network | None:
+    return ip_network(text) if text else None
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:

@@ -262,11 +262,11 @@ def test_a_chain_of_others_may_call_ours_and_then_the_rule_counts_there() -> Non
     text = (
         "*filter\n:FORWARD ACCEPT [0:0]\n:HOMELAB - [0:0]\n"
         "-A FORWARD -m comment --comment homelab:jump -j HOMELAB\n"
-        "-A HOMELAB -s 1.2 -m comment --comment homelab:web/apps:in:1 -j ACCEPT\n"
+        "-A HOMELAB -s 1.2.0.0/16 -m comment --comment homelab:web/apps:in:1 -j ACCEPT\n"
         "COMMIT\n"
     )
 
     (found,) = OpenFilter.actual(with_rules("iptables-nft", text))
 
     assert found.effective
-    assert (found.rule.parent, found.rule.source) == ("FORWARD", None)
+    assert (found.rule.parent, found.rule.source) == ("FORWARD", IPv4Network("1.2.0.0/16"))

@@ -238,6 +238,28 @@ def test_a_fix_of_a_diagnosis_stays_until_destroy() -> None:
     assert len([each for each in OpenFilter.actual(snapshot) if each.place == "guest:app"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("spec", "counts"),
+    [
+        ('-d 10.9.0.0/24 -m comment --comment "homelab:a:in:1" -j ACCEPT', True),
+        ("-d 10.9.0.0/24 -m comment --comment homelab:a:in:1 -j ACCEPT", True),
+        ("-d 10.9.0.0/24 -m comment --comment homelab:a:in:1 -j DROP", False),
+        ("! -d 10.9.0.0/24 -m comment --comment homelab:a:in:1 -j ACCEPT", False),
+        ("-d 10.9.0.0/24 -p tcp -m comment --comment homelab:a:in:1 -j ACCEPT", False),
+    ],
+)
+def test_a_rule_that_somebody_edited_is_ours_and_does_not_count(spec: str, counts: bool) -> None:
+    text = (
+        "*filter\n:FORWARD ACCEPT [0:0]\n:HOMELAB - [0:0]\n"
+        f"-A FORWARD -m comment --comment homelab:jump -j HOMELAB\n-A HOMELAB {spec}\nCOMMIT\n"
+    )
+    snapshot = with_namespace(APPLIED, "guest:app", rulesets=(Ruleset("iptables-nft", text),))
+
+    found = [each for each in OpenFilter.actual(snapshot) if each.place == "guest:app"]
+
+    assert [(each.rule.mark, each.effective) for each in found] == [("a:in:1", counts)]
+
+
 def test_our_rules_count_only_while_their_jump_comes_first() -> None:
     text = (
         "*filter\n:DOCKER-USER - [0:0]\n:HOMELAB - [0:0]\n-A DOCKER-USER -j RETURN\n"
