@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import TypeAlias
 
 from homelab.model.operation import Operation, RestartInstance
@@ -90,12 +91,32 @@ class ProbeLost:
     after: str
 
 
+class FateKind(Enum):
+    """How an object is that a change touched, after the change was taken back."""
+
+    RESTORED = "restored"
+    GONE = "gone"
+    FOREIGN = "changed by somebody else"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of one object: gone means that it is not there, as before; ``text`` says why not."""
+
+    name: str
+    kind: FateKind
+    text: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Applied:
     """The whole story of one apply; ``rollback`` is set when it had to be taken back.
 
     ``after`` is the lab as it was read after the change, ``kept`` how many flows worked before it.
     ``still_lost`` are the flows that worked before and do not work after the rollback either.
+    ``fresh`` is how many flows were declared and did not work before, ``silent`` those of them that the
+    model sees arrive and that do not answer. ``fates`` has each object touched, after a rollback.
     """
 
     plan: Plan
@@ -107,3 +128,6 @@ class Applied:
     still_lost: tuple[ProbeLost, ...] = ()
     after: Snapshot | None = None
     kept: int = 0
+    fresh: int = 0
+    silent: tuple[ProbeLost, ...] = ()
+    fates: tuple[Fate, ...] = ()
