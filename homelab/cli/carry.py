@@ -30,12 +30,16 @@ from homelab.workflow.sending import probe_origin
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On whose word a change is made, and within how many seconds somebody has to confirm it."""
+    """On whose word a change is made, and within how many seconds somebody has to confirm it.
+
+    ``again``: it may be planned anew when the lab changed under it.
+    """
 
     command: str
     inventory: Inventory | None = None
     consent: carrying.Consent = field(default_factory=carrying.Consent)
     confirm_within: float | None = None
+    again: bool = True
 
 
 @contextmanager

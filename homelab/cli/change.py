@@ -144,6 +144,7 @@ def apply_command(  # noqa: PLR0913 - one argument for each option
             return _nothing_done(planned, as_document=as_document)
         planned = foresight.foresee(planned)
         terms = replace(terms, confirm_within=confirm_within or _own_path(planned))
+        terms = replace(terms, again=saved is None)
         agreed = yes or saved is not None
         return _change(journal, planned, system, terms, as_document=as_document, yes=agreed)
 
@@ -213,12 +214,30 @@ def _change(
         show_plan(planned)
     agreed = yes or _asked()
     _refuse_cut_off(planned, agreed=agreed)
-    consent = replace(terms.consent, disruption=agreed)
-    applied = carry_out(journal, planned, system, replace(terms, consent=consent))
+    terms = replace(terms, consent=replace(terms.consent, disruption=agreed))
+    applied = carry_out(journal, planned, system, terms)
+    moved = _moved(planned, applied, system) if terms.again else None
+    if moved is not None:
+        say(f"{applied.execution.failure}: the lab changed meanwhile; once more")
+        terms = replace(terms, again=False)
+        return _change(journal, moved, system, terms, as_document=as_document, yes=yes)
     code = show_applied(applied, planned, as_document=as_document)
     if applied.rollback is None and terms.confirm_within:
         say(f"type `homelab confirm` within {terms.confirm_within:g} s, or it is taken back")
     return code
+
+
+def _moved(planned: change.Planned, applied: Applied, system: LiveSystem) -> change.Planned | None:
+    """The plan for the lab as it is now, if an operation failed and was taken back, and it is another one.
+
+    A container may start by itself between a look and an operation, and is then in the way of it.
+    """
+    failure = applied.execution.failure
+    if failure in (None, carrying.INTERRUPTED) or applied.residue:
+        return None
+    now = change.plan(planned.goal, system.read())
+    other = now.plan.operations() != planned.plan.operations() and not now.obstacles
+    return foresight.foresee(now) if other and now.plan else None
 
 
 def _asked() -> bool:

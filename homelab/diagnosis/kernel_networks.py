@@ -22,27 +22,18 @@ class KernelNetwork(NamedTuple):
     members: tuple[tuple[Place, Address], ...]
 
 
-def kernel_networks(world: World) -> Iterator[KernelNetwork]:
-    """Those with members behind the host, but not its own: its bridges carry the guests themselves."""
-    behind = _joined(world, HOST) - world.snapshot.daemons.keys() - {HOST}
+def kernel_networks(world: World, routers: frozenset[Place]) -> Iterator[KernelNetwork]:
+    """Those with members behind the host, seen from its routers; not the host's own.
+
+    Its own bridges carry the guests themselves, and a bridge with the host on it is a LAN.
+    """
+    behind = world.joined(HOST, routers) - world.snapshot.daemons.keys() - {HOST}
     for box in world.boxes():
         for link in box.here.links if box.place in behind else ():
             subnets = _subnets(box, link.name) if link.kind == "bridge" else ()
             members = tuple(_members(world, box, link, subnets)) if subnets else ()
             if members:
                 yield KernelNetwork(box.place, link.name, subnets, members)
-
-
-def _joined(world: World, start: Place) -> set[Place]:
-    """The places that hang together with this one, link by link."""
-    found, waiting = {start}, [start]
-    while waiting:
-        box = world.box(waiting.pop())
-        links = [(box.place, each) for each in box.here.links] if box else []
-        ends = {end[0] for each in links if (end := world.peer(*each) or world.parent(*each))}
-        waiting += ends - found
-        found |= ends
-    return found
 
 
 def _subnets(box: Box, link: str) -> tuple[Network, ...]:
@@ -53,14 +44,15 @@ def _subnets(box: Box, link: str) -> tuple[Network, ...]:
 def _members(
     world: World, box: Box, bridge: Link, subnets: tuple[Network, ...]
 ) -> Iterator[tuple[Place, Address]]:
-    for port in box.here.links:
-        peer = world.peer(box.place, port) if port.master == bridge.index else None
-        if peer is None or peer[0] in (box.place, HOST):
-            continue
-        for each in world.observed(peer[0]).here.addresses:
+    ports = (each for each in box.here.links if each.master == bridge.index)
+    ends = [end for each in ports if (end := world.peer(box.place, each))]
+    if HOST in (place for place, _ in ends):
+        return
+    for place, link in ends:
+        for each in world.observed(place).here.addresses if place != box.place else ():
             address = each.interface.ip
-            if each.link == peer[1] and any(_holds(subnet, address) for subnet in subnets):
-                yield peer[0], address
+            if each.link == link and any(_holds(subnet, address) for subnet in subnets):
+                yield place, address
 
 
 def _holds(subnet: Network, address: Address) -> bool:

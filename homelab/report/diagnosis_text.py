@@ -59,10 +59,11 @@ def _nothing(snapshot: Snapshot) -> Iterator[str]:
         yield f"no container network was found in the {count} guests of {runtime.name} on this machine"
         return
     yield "no container network was found: this machine has no LXD or Incus that answers"
-    named = sorted(each for each in snapshot.namespaces if each.startswith("netns:"))
+    named = sorted(each[6:] for each in snapshot.namespaces if each.startswith("netns:"))
     if named:
-        yield f"its {len(named)} named network namespaces have none that hangs together with this one"
-        yield f"look from inside: ip netns exec {plain(named[0].removeprefix('netns:'))} homelab diagnose"
+        names = plain(", ".join(named[:NAMED])) + (", …" if len(named) > NAMED else "")
+        yield f"its named network namespaces have none that hangs together with this one: {names}"
+        yield "if one of them is the host of a lab: ip netns exec NAME homelab diagnose"
     else:
         yield "run `homelab diagnose` as root on the machine that runs the guests"
 

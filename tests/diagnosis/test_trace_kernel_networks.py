@@ -12,7 +12,20 @@ from homelab.model.inventory import Inventory
 from homelab.model.kernel import LinkAddress
 from homelab.model.place import HOST, Place
 from homelab.model.snapshot import Snapshot
-from tests.diagnosis.trace_worlds import APP, GUEST, WEB, lab
+from tests.diagnosis.trace_worlds import (
+    APP,
+    GUEST,
+    PLACES,
+    WEB,
+    lab,
+    linked,
+    made,
+    nic,
+    port,
+    trace,
+    tuned,
+    veth,
+)
 
 NAME = NetworkName("host", "g", "br-app")
 
@@ -87,3 +100,79 @@ def test_a_named_namespace_gives_its_name_to_its_networks() -> None:
     assert list(judged(replace(snapshot, namespaces=renamed))) == [
         NetworkName("host", "netns:x", "br-app")
     ]
+
+
+EDGE = Place("netns:x")
+
+
+def with_gateway() -> Snapshot:
+    """The lab, and the namespace that has the gateway's address, at the other end of the uplink."""
+    uplink = veth(HOST, 2, "eth0", (EDGE, 2))
+    host = linked(PLACES[HOST], "eth0", kind="veth", peer=uplink.peer, peer_netns=uplink.peer_netns)
+    edge = made(EDGE, (veth(EDGE, 2, "lan0", (HOST, 2)),), {"lan0": "10.0.0.1/24 fd00::1/64"})
+    return lab({HOST: host, EDGE: tuned(edge, **{"net.ipv4.ip_forward": "1"})})
+
+
+def test_the_place_with_the_gateways_address_is_the_router() -> None:
+    found = trace(with_gateway(), "lan", "10.4.0.10")
+
+    assert found.forward[1].at == EDGE
+    assert found.cause is not None
+    assert (found.cause.at, found.cause.kind) == (EDGE, "route")
+
+
+def test_a_foreign_lab_with_the_same_addresses_is_not_the_router() -> None:
+    snapshot = with_gateway()
+    apart = lab({EDGE: snapshot.namespaces[EDGE]})
+
+    assert trace(apart, "lan", "10.4.0.10").forward[1].at == HOST
+
+
+def test_a_host_that_has_its_own_gateways_address_is_entered_itself() -> None:
+    host = PLACES[HOST]
+    own = LinkAddress("eth0", ip_interface("10.0.0.1/24"))
+    snapshot = lab({HOST: replace(host, addresses=(*host.addresses, own))})
+
+    assert trace(snapshot, "lan", "10.4.0.10").forward[1].at == HOST
+
+
+def test_a_bridge_with_the_host_on_it_is_a_lan_and_no_container_network() -> None:
+    """As on a router that joins its clients and the host by a bridge; here nobody is named a router."""
+    snapshot = with_gateway()
+    links = (
+        nic(EDGE, 3, "br-lan", "bridge"),
+        port(EDGE, 2, "lan0", (HOST, 2), 3),
+        port(EDGE, 4, "lan1", (WEB, 7), 3),
+    )
+    edge = made(EDGE, links, {"br-lan": "10.0.0.9/24"})
+    client = snapshot.namespaces[WEB]
+    joined = replace(
+        client,
+        links=(*client.links, veth(WEB, 7, "lan", (EDGE, 4))),
+        addresses=(*client.addresses, LinkAddress("lan", ip_interface("10.0.0.7/24"))),
+    )
+
+    found = judged(lab({HOST: snapshot.namespaces[HOST], EDGE: edge, WEB: joined}))
+
+    assert list(found) == [NAME]
+
+
+def test_what_is_behind_the_router_is_not_behind_the_host() -> None:
+    snapshot = with_gateway()
+    edge = snapshot.namespaces[EDGE]
+    more = (nic(EDGE, 3, "br-dmz", "bridge"), port(EDGE, 4, "dmz1", (WEB, 7), 3))
+    router = replace(
+        edge,
+        links=(*edge.links, *more),
+        addresses=(*edge.addresses, LinkAddress("br-dmz", ip_interface("10.9.0.1/24"))),
+    )
+    web = snapshot.namespaces[WEB]
+    member = replace(
+        web,
+        links=(*web.links, veth(WEB, 7, "dmz", (EDGE, 4))),
+        addresses=(*web.addresses, LinkAddress("dmz", ip_interface("10.9.0.7/24"))),
+    )
+
+    found = judged(lab({HOST: snapshot.namespaces[HOST], EDGE: router, WEB: member}))
+
+    assert list(found) == [NAME]

@@ -111,7 +111,7 @@ def test_a_healthy_network_and_one_without_containers_take_one_line_each() -> No
         (Snapshot(), "run `homelab diagnose` as root on the machine that runs the guests"),
         (
             Snapshot(namespaces={Place("netns:edge"): Namespace()}),
-            "look from inside: ip netns exec edge homelab diagnose",
+            "if one of them is the host of a lab: ip netns exec NAME homelab diagnose",
         ),
         (
             Snapshot(runtime=Runtime("incus", "6.0", (Instance("web", "Running"),))),
