@@ -140,10 +140,15 @@ class FilterRule:
 
 @dataclass(frozen=True, slots=True)
 class AddFilterRule:
-    """Put the rule into the chain HOMELAB, making the chain, and its jump the parent's first rule."""
+    """Put the rule into the chain HOMELAB, making the chain, and its jump the parent's first rule.
+
+    ``jump`` is the number of the jump in the parent; another than 1 brings back what somebody else had
+    made of it, 0 is no jump at all.
+    """
 
     place: Place
     rule: FilterRule
+    jump: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from homelab.model.operation import Operation, RestartInstance
+from homelab.model.place import Place, guest_of
 from homelab.model.resource import Key, Resource
 from homelab.model.snapshot import Snapshot
 
@@ -46,7 +47,46 @@ class Delete:
         return self.old.key
 
 
-Change: TypeAlias = Create | Replace | Delete
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Something foreign gets our mark, and stays as it is."""
+
+    new: Resource
+    operations: tuple[Operation, ...]
+    disruption: str | None = None
+
+    @property
+    def key(self) -> Key:
+        return self.new.key
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """A fix of a diagnosis, done once: nothing of it is homelab's to keep, a rule apart that bears its mark."""
+
+    fault: str
+    at: Place
+    text: str
+    operations: tuple[Operation, ...]
+    disruption: str | None = None
+
+    @property
+    def key(self) -> Key:
+        return Key("fix", f"{self.fault} at {self.at}")
+
+
+Change: TypeAlias = Create | Replace | Delete | Adopt | Mend
+
+
+def guest_of_change(change: Change) -> str | None:
+    """The guest that a change serves."""
+    match change:
+        case Mend(at=place):
+            return guest_of(place)
+        case Delete(old):
+            return old.guest
+        case _:
+            return change.new.guest
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A tiny reader of iptables-save: chains with their policies, and the rules of our own."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_network
 from itertools import pairwise
 from typing import TypeAlias
@@ -40,29 +40,36 @@ def chain_policy(rulesets: Sequence[Ruleset], tool: str, table: str, chain: str)
     return None
 
 
-def our_rules(ruleset: Ruleset) -> Iterator[tuple[FilterRule, bool]]:
-    """Our accepts, each with whether it counts: a chain's first rule jumps to where it stands."""
+def our_rules(ruleset: Ruleset) -> Iterator[tuple[FilterRule, bool, int]]:
+    """Our accepts, each with whether it counts, and which rule of its parent jumps to where it stands.
+
+    It counts behind a jump that is the parent's first rule.
+    """
     if "tables" not in ruleset.tool:
         return
-    first: dict[tuple[str, str], str] = {}
-    ours: list[tuple[str, str]] = []
+    specs: dict[tuple[str, str], list[str]] = {}
     for table, line in _lines(ruleset.text):
         rule = _RULE.match(line)
-        if rule is None:
-            continue
-        chain, spec = rule.groups()
-        if chain == CHAIN:
-            ours.append((table, spec))
-        else:
-            first.setdefault((table, chain), spec)
-    jumps = [each for each, spec in first.items() if mark_of(spec) == JUMP]
-    for table, spec in ours:
-        mark, ends = mark_of(spec), _ends(spec)
-        if mark and ends is not None and table in HOME:
-            parents = [chain for name, chain in jumps if name == table and _PARENT.fullmatch(chain)]
-            parent = _parent(ruleset, table, parents)
-            counts = bool(parents) and _says(spec, ends)
-            yield FilterRule(ruleset.tool, table, parent, mark, *ends), counts
+        if rule is not None:
+            specs.setdefault((table, rule[1]), []).append(rule[2])
+    for table in (name for name, chain in specs if chain == CHAIN and name in HOME):
+        jumps = dict(_jumps(specs, table))
+        parent = _parent(ruleset, table, jumps)
+        for spec in specs[table, CHAIN]:
+            mark, ends = mark_of(spec), _ends(spec)
+            if mark and ends is not None:
+                counts = jumps.get(parent) == 1 and _says(spec, ends)
+                rule_of_ours = FilterRule(ruleset.tool, table, parent, mark, *ends)
+                yield rule_of_ours, counts, jumps.get(parent, 0)
+
+
+def _jumps(specs: Mapping[tuple[str, str], Sequence[str]], table: str) -> Iterator[tuple[str, int]]:
+    """The chains that call ours, each with the number of the rule that does."""
+    for (name, chain), written in specs.items():
+        if name == table and chain != CHAIN and _PARENT.fullmatch(chain):
+            marks = [mark_of(each) for each in written]
+            if JUMP in marks:
+                yield chain, marks.index(JUMP) + 1
 
 
 def _says(spec: str, ends: Ends) -> bool:
@@ -71,12 +78,12 @@ def _says(spec: str, ends: Ends) -> bool:
     return len(words_of(spec)) == given + OWN_WORDS and words_of(spec)[-1] == "ACCEPT"
 
 
-def _parent(ruleset: Ruleset, table: str, jumping: Sequence[str]) -> str:
-    """Where our chain is called from, or would be."""
-    if USER_CHAIN in jumping or not jumping:
-        there = table == "filter" and has_chain((ruleset,), ruleset.tool, table, USER_CHAIN)
-        return USER_CHAIN if there else HOME[table]
-    return jumping[0]
+def _parent(ruleset: Ruleset, table: str, jumps: Mapping[str, int]) -> str:
+    """Where our chain is called from, first of all or behind other rules; or where it would be."""
+    if USER_CHAIN not in jumps and jumps:
+        return min(jumps, key=lambda chain: jumps[chain])
+    there = table == "filter" and has_chain((ruleset,), ruleset.tool, table, USER_CHAIN)
+    return USER_CHAIN if there else HOME[table]
 
 
 def _ends(spec: str) -> Ends | None:

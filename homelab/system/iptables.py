@@ -1,8 +1,8 @@
 """Accepts of homelab's own: a chain HOMELAB, its rules, and the jump to it, in one iptables-restore."""
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from homelab.errors import OperationError
@@ -89,13 +89,13 @@ class _Own:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """Steps on their way to commands; ``own`` are the rules in our chain, ``parents`` need a jump."""
+    """Steps on their way to commands; ``own`` are the rules in our chain, ``parents`` need a jump, at that number."""
 
     place: Place
     tool: str
     table: SavedTable
     own: tuple[_Own, ...] | None = None
-    parents: tuple[str, ...] = ()
+    parents: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def now(self) -> tuple[_Own, ...]:
@@ -106,7 +106,7 @@ class _Change:
         others = tuple(each for each in self.now if each.mark != rule.mark)
         if isinstance(step, AddFilterRule):
             self._refuse_unless_there(rule.parent)
-            parents = tuple(dict.fromkeys((*self.parents, rule.parent)))
+            parents = {**self.parents, rule.parent: step.jump}
             own = (*others, _Own(rule.mark, spec=spec(rule)))
             return _Change(self.place, self.tool, self.table, own, parents)
         if others == self.now:
@@ -131,7 +131,7 @@ class _Change:
             return
         if CHAIN not in self.table.chains:
             yield f":{CHAIN} - [0:0]"
-        yield from (line for parent in self.parents for line in self._jump(parent))
+        yield from (line for each in self.parents.items() for line in self._jump(*each))
         gone = [each.number for each in _own(self.table) if each not in self.now]
         yield from (f"-D {CHAIN} {number}" for number in reversed(gone))
         yield from (f"-A {CHAIN} {each.spec}" for each in self.now if each.number is None)
@@ -146,12 +146,15 @@ class _Change:
         if not any(_is_foreign_call(each.chain, each.spec) for each in self.table.rules):
             yield f"-X {CHAIN}"
 
-    def _jump(self, parent: str) -> Iterator[str]:
+    def _jump(self, parent: str, number: int) -> Iterator[str]:
         marks = [mark_of(each.spec) for each in self.table.of(parent)]
-        if marks[:1] == [JUMPING]:
+        others = len([each for each in marks if each != JUMPING])
+        number = min(number, others + 1)
+        if number and marks[number - 1 : number] == [JUMPING]:
             return
         yield from self._without_jumps(parent)
-        yield f"-I {parent} 1 {JUMP}"
+        if number:
+            yield f"-I {parent} {number} {JUMP}"
 
     def _without_jumps(self, chain: str) -> Iterator[str]:
         numbered = enumerate(self.table.of(chain), 1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from homelab.errors import ConflictError
 from homelab.model.finding import Judgement, Trial
 from homelab.model.inventory import Inventory
-from homelab.model.plan import Plan, State
+from homelab.model.plan import Mend, Plan, State
 from homelab.model.snapshot import Snapshot
 from homelab.planning.allocate import allocate
 from homelab.planning.diff import actual_state, desired_state, diff, obstacles
@@ -19,13 +19,15 @@ class Goal:
     """What the lab shall be like: as the inventory says, or (``removal``) without us.
 
     ``only`` limits a goal to some guests; empty means all. ``back_to`` is a lab of the past, whose owned
-    things shall be again, whatever the inventory says.
+    things shall be again, whatever the inventory says. ``mends`` are the fixes of a diagnosis: with them
+    nothing else is wanted.
     """
 
     inventory: Inventory
     only: frozenset[str] = frozenset()
     removal: bool = False
     back_to: Snapshot | None = None
+    mends: tuple[Mend, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from tests.live.the_lab import ROOT, Lab
 pytestmark = pytest.mark.lab
 
 APPLY = f"{ROOT}/.venv/bin/homelab -i inventory apply --yes"
-BEGUN, ENDED = 6, 28
+BEGUN, ENDED = 8, 30
 """Between these calls of fsync(2) an apply of the lab's inventory begins and ends; see journal.py."""
 
 

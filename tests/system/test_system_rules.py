@@ -196,3 +196,15 @@ def test_a_chain_goes_with_every_jump_to_it() -> None:
 
     assert tables(without_chain(text, "HOMELAB")) == tables(FOREIGN)
     assert without_chain(FOREIGN, "HOMELAB") == FOREIGN
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 3, 9])
+def test_a_jump_comes_back_to_where_it_was(number: int) -> None:
+    step = AddFilterRule(WEB, add("a").rule, number)
+
+    text = restored(FOREIGN, script(FOREIGN, [step]))
+
+    marks = [mark_of(each.spec) for each in tables(text)["filter"].of("DOCKER-USER")]
+    assert len(marks) == 2 + bool(number)
+    assert marks.index("jump") + 1 == min(number, 3) if number else "jump" not in marks
+    assert restored(text, script(text, [step])) == text
