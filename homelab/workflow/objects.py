@@ -18,7 +18,7 @@ Objects: TypeAlias = Mapping[str, object]
 def touched(operation: op.Operation) -> Iterator[str]:
     """The names of what an operation changes; a restart and a start change nothing that stays."""
     match operation:
-        case op.AddRoute(place, route) | op.DeleteRoute(place, route):
+        case op.AddRoute(place, route) | op.DeleteRoute(place, route) | op.MarkRoute(place, route):
             yield _route(place, route.destination, route.table)
         case op.SetSysctl(place, key):
             yield _sysctl(place, key)
