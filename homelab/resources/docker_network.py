@@ -8,9 +8,8 @@ daemon/network.go), so a second label names the options that are ours to compare
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Self
 
 from homelab.model.docker import LABEL, Attachment, Daemon, DockerNetwork, DockerSubnet
@@ -19,10 +18,11 @@ from homelab.model.operation import (
     ConnectContainer,
     CreateDockerNetwork,
     DisconnectContainer,
+    ForgetConnections,
     Operation,
     RemoveDockerNetwork,
 )
-from homelab.model.place import Address, Network, Place, guest, guest_of
+from homelab.model.place import HOST, ROUTER, Address, Network, Place, guest, guest_of
 from homelab.model.resource import Key, Resource
 from homelab.model.snapshot import Snapshot
 from homelab.resources.lab import (
@@ -32,6 +32,7 @@ from homelab.resources.lab import (
     local_guests,
     why_no_daemon,
 )
+from homelab.resources.moving import forget_addresses, moved
 
 BRIDGE = "com.docker.network.bridge.name"
 MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
@@ -148,6 +149,9 @@ class GuestNetwork(Resource):
         return (CreateDockerNetwork(guest(self.inside), self._network()),)
 
     def delete(self, snapshot: Snapshot) -> tuple[Operation, ...]:
+        return (*self.removal_of(snapshot), *self.forgotten(snapshot, ()))
+
+    def removal_of(self, snapshot: Snapshot) -> tuple[Operation, ...]:
         place = guest(self.inside)
         apart = tuple(
             DisconnectContainer(place, name, each) for name, each in self.attached(snapshot)
@@ -156,13 +160,35 @@ class GuestNetwork(Resource):
 
     def replace(self, old: Self, snapshot: Snapshot) -> tuple[Operation, ...]:
         place = guest(self.inside)
-        moved = [
-            (name, _moved(each, old.subnets, self.subnets)) for name, each in old.attached(snapshot)
+        moves = [
+            (name, moved(each, old.subnets, self.subnets)) for name, each in old.attached(snapshot)
         ]
         # Docker gives the others what is free: nothing that somebody will ask for.
-        moved.sort(key=lambda each: each[1].fixed_ipv4 is None and each[1].fixed_ipv6 is None)
-        again = tuple(ConnectContainer(place, name, each) for name, each in moved)
-        return (*old.delete(snapshot), *self.create(snapshot), *again)
+        moves.sort(key=lambda each: each[1].fixed_ipv4 is None and each[1].fixed_ipv6 is None)
+        again = tuple(ConnectContainer(place, name, each) for name, each in moves)
+        kept = {
+            address
+            for _, each in moves
+            for address in (each.fixed_ipv4, each.fixed_ipv6)
+            if address
+        }
+        forgotten = old.forgotten(snapshot, kept)
+        return (*old.removal_of(snapshot), *self.create(snapshot), *again, *forgotten)
+
+    def forgotten(
+        self, snapshot: Snapshot, kept: Collection[Address]
+    ) -> tuple[ForgetConnections, ...]:
+        """Wherever its connections are tracked, those of the addresses that no container keeps."""
+        return forget_addresses(
+            snapshot,
+            (guest(self.inside), HOST, ROUTER),
+            [
+                address
+                for _, each in self.attached(snapshot)
+                for address in (each.ipv4, each.ipv6)
+                if address and address not in kept
+            ],
+        )
 
     def disruption(self, old: Self | None, snapshot: Snapshot) -> str | None:
         if old is None:
@@ -247,32 +273,3 @@ def _options(network: ContainerNetwork, daemon: Daemon | None) -> tuple[tuple[st
         for subnet in network.subnets:
             options[f"{GATEWAY_MODE}{subnet.version}"] = "nat-unprotected"
     return tuple(sorted((options | dict(network.options)).items()))
-
-
-def _moved(
-    attachment: Attachment, before: tuple[Network, ...], after: tuple[Network, ...]
-) -> Attachment:
-    """The same attachment with each address at the same place in the new subnet.
-
-    Every address is asked for, also one that Docker had chosen: a container keeps what it had.
-    """
-    return replace(
-        attachment,
-        fixed_ipv4=_shifted(attachment.fixed_ipv4 or attachment.ipv4, before, after),
-        fixed_ipv6=_shifted(attachment.fixed_ipv6 or attachment.ipv6, before, after),
-    )
-
-
-def _shifted(
-    address: Address | None, before: tuple[Network, ...], after: tuple[Network, ...]
-) -> Address | None:
-    if address is None:
-        return None
-    new = next((each for each in after if each.version == address.version), None)
-    if new is None:
-        return None
-    old = next((each for each in before if address in each), new)
-    offset = 0 if address in new else int(new.network_address) - int(old.network_address)
-    moved = ip_address(int(address) + offset)
-    # The subnet's own address, its gateway's, and the broadcast are Docker's to refuse.
-    return moved if moved in new and moved not in (new[0], new[1], new[-1]) else None

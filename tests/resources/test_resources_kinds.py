@@ -153,7 +153,14 @@ def test_a_subnet_that_moves_takes_the_containers_addresses_along() -> None:
         "CreateDockerNetwork",
         "ConnectContainer",
         "ConnectContainer",
+        *["ForgetConnections"] * 3,
     ]
+    forgotten = [each for each in plan.operations() if isinstance(each, op.ForgetConnections)]
+    assert [each.place for each in forgotten] == ["guest:web", "host", "router"]
+    assert {str(one) for each in forgotten for one in each.addresses} == {
+        "10.90.1.10",
+        "10.90.1.11",
+    }
     again = [each for each in plan.operations() if isinstance(each, op.ConnectContainer)]
     assert {str(each.attachment.fixed_ipv4) for each in again} == {"10.90.9.10", "10.90.9.11"}
     assert "front" in plan.disruptions()[0]
