@@ -121,6 +121,13 @@ def show_plan(planned: change.Planned, *, typed: bool = False) -> None:
 )
 @click.option("--no-wait", is_flag=True, help="Fail at once if another homelab is at work.")
 @probes_option
+@click.option(
+    "--adopt",
+    "objects",
+    metavar="OBJECT",
+    multiple=True,
+    help="Take this foreign thing over first, and make it as declared.",
+)
 def apply_command(  # noqa: PLR0913 - one argument for each option
     *,
     path: str | None,
@@ -133,6 +140,7 @@ def apply_command(  # noqa: PLR0913 - one argument for each option
     confirm_within: float | None,
     no_wait: bool,
     probes: int,
+    objects: tuple[str, ...],
 ) -> int:
     """Make the lab as declared, verify it, and go back if it does not hold.
 
@@ -141,7 +149,7 @@ def apply_command(  # noqa: PLR0913 - one argument for each option
     your own ssh session has to be confirmed within 60 seconds, unless you say otherwise.
     """
     declared = inventory(path)
-    goal = change.Goal(declared, frozenset(only))
+    goal = change.Goal(declared, frozenset(only), adopt=frozenset(objects))
     if only_check:
         return _nothing_done(_planned(goal, LiveSystem(declared)), as_document=as_document)
     terms = Terms(
@@ -162,7 +170,10 @@ def apply_command(  # noqa: PLR0913 - one argument for each option
 
 
 def _planned(goal: change.Goal, system: LiveSystem) -> change.Planned:
-    planned = change.plan(goal, system.read())
+    seen = system.read()
+    if goal.adopt:
+        change.refuse_unknown(goal, seen)
+    planned = change.plan(goal, seen)
     change.refuse_obstacles(planned)
     return planned
 

@@ -232,6 +232,16 @@ def rollback_document(
     }
 
 
+def adoptable_document(found: Mapping[str, Adopt], snapshot: Snapshot) -> Document:
+    """What `homelab adopt` could take over, each with the commands that would mark it."""
+    return {
+        "schema": "homelab.adoptable/1",
+        "objects": [
+            {"object": handle, **change_document(each, snapshot)} for handle, each in found.items()
+        ],
+    }
+
+
 def _flows(lost: Sequence[ProbeLost]) -> list[Document]:
     return [
         {"from": each.origin, "to": each.target, "before": each.before, "after": each.after}

@@ -82,6 +82,22 @@ class GuestAddress(Resource):
                 keys = {key: there.get(key, UNSET) for key in was}
                 yield cls(instance.name, device, _sorted(keys), _sorted(was))
 
+    @classmethod
+    def adoptable(
+        cls, inventory: Inventory, snapshot: Snapshot
+    ) -> Iterator[tuple[Self, tuple[Operation, ...]]]:
+        """Addresses that the guest's own device has already; destroy takes them away like any of ours."""
+        for each in local_guests(inventory):
+            instance, device = snapshot.instance(each.name), each.nic.name
+            if instance is None:
+                continue
+            own, ours = instance.devices.get(device, {}), _marks(instance).get(device, {})
+            keys = {key: own[key] for key in KEYS.values() if key in own and key not in ours}
+            if keys:
+                was = dict.fromkeys(keys, UNSET)
+                found = cls(each.name, device, _sorted(keys), _sorted(was), each.restart)
+                yield found, found._mark({}, was)
+
     def obstacles(self, snapshot: Snapshot) -> Iterator[str]:
         instance = snapshot.instance(self.name)
         if instance and self.device not in instance.expanded_devices:

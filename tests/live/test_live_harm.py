@@ -104,7 +104,7 @@ def test_afterwards_the_lab_is_the_old_one_or_the_new_one(
     restore(lab)
     lab.sh("host", f"rm -f {STATE}/fill")
 
-    outcome = re.search(r"^stopped (\d+)$", said, re.MULTILINE)
+    outcome = re.search(r"^stopped (-?\d+)$", said, re.MULTILINE)
     assert outcome is not None, said
     if outcome[1] == "0":
         # What was killed was not needed any more.

@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homelab.load.snapshot import load_snapshot
@@ -187,6 +187,7 @@ SPECS = st.lists(
 ).map(" ".join)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["HOMELAB", "FORWARD", "DOCKER-USER"]), SPECS)))
 def test_every_rule_that_is_recognised_can_be_taken_away(rules: list[tuple[str, str]]) -> None:
     """A rule that looks like ours and cannot be deleted would stop every destroy."""
