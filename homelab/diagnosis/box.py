@@ -35,7 +35,8 @@ class Box:
         tables = self.firewall.ruleset.tables
         every = {"prerouting", "input", "forward", "output", "postrouting", "ingress", "egress"}
         # What could not be read may hang anywhere.
-        blind = bool({"nft", "nft-json"} & self.here.unread.keys())
+        unread = (one for each in self.firewall.ruleset.unread.values() for one in each)
+        blind = any(each.source in ("nft", "nft-json") for each in unread)
         return frozenset(
             (layer, hook)
             for layer, families in layers.items()

@@ -130,13 +130,30 @@ def test_a_source_that_was_read_after_all_is_not_missing() -> None:
     assert at_forward(unread={"nft": "x"}).verdict == "unknown"
 
 
-def test_a_ruleset_of_which_only_the_text_is_there_is_not_read() -> None:
-    text = "table ip filter {\n\tchain FORWARD {\n\t}\n}\n"
-
+def test_a_ruleset_of_which_only_the_text_is_there_is_read_from_that() -> None:
+    text = """table inet f {
+\tchain f {
+\t\ttype filter hook forward priority filter; policy accept;
+\t\ttcp dport 80 jump {
+\t\t\tmeta l4proto udp accept
+\t\t\tdrop
+\t\t}
+\t}
+}
+"""
     found = at_forward(nft=text)
+
+    assert found.verdict == "drop"
     assert found.blame is not None
-    assert found.blame.key == "nft-json"
-    assert at_forward(nft=text, iptables_nft=chain()).verdict == "accept"
+    assert (found.blame.table, found.blame.rule) == ("f", "drop")
+
+
+def test_a_text_that_ends_too_early_is_not_read() -> None:
+    found = at_forward(nft="table inet f {\n\tchain ")
+
+    assert found.verdict == "unknown"
+    assert found.blame is not None
+    assert found.blame.key == "nft"
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"nftables": 3}', "[" * 5000, "1" * 5000])

@@ -1,15 +1,17 @@
-"""The tables of ``nft -j list ruleset``, except those that iptables-nft owns."""
+"""The tables of ``nft list ruleset``, JSON or text, except those that iptables-nft owns."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 from homelab.diagnosis.netfilter.nft_expressions import Scope
 from homelab.diagnosis.netfilter.nft_fields import Links
 from homelab.diagnosis.netfilter.nft_kinds import Json
+from homelab.diagnosis.netfilter.nft_listing import objects
 from homelab.diagnosis.netfilter.nft_statements import steps, too_deep
-from homelab.diagnosis.netfilter.nft_text import Key, Lines, rendered, rule_lines
+from homelab.diagnosis.netfilter.nft_text import Key, Lines, rendered, rule_lines, tables
+from homelab.diagnosis.netfilter.nft_words import UnreadableError
 from homelab.diagnosis.netfilter.questions import undetermined
 from homelab.diagnosis.netfilter.rules import Chain, Hook, Match, Opaque, Rule, Table, Verdict
 
@@ -36,7 +38,14 @@ class _Draft:
     chains: dict[str, Json] = field(default_factory=dict)
     rules: dict[str, list[Json]] = field(default_factory=dict)
     sets: dict[str, object] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+
+    @property
+    def has_text(self) -> bool:
+        """Whether a statement has no form in JSON: nft then puts its text there."""
+        listed = (each.get("expr") for rules in self.rules.values() for each in rules)
+        return any(
+            isinstance(one, str) for each in listed if isinstance(each, list) for one in each
+        )
 
 
 class NotARulesetError(ValueError):
@@ -44,12 +53,28 @@ class NotARulesetError(ValueError):
 
 
 def parse(text: str, listing: str, owned: Owned, links: Links) -> tuple[Table, ...]:
-    """The tables in the JSON ``text``; ``listing`` is the same ruleset as ``nft -a`` prints it."""
+    """The tables in the JSON ``text``; ``listing`` is the same ruleset as ``nft -a`` prints it.
+
+    The listing serves where a table has no JSON, or where a statement has no form in it: a chain without a
+    name is then the text of it.
+    """
     lines = rule_lines(listing)
-    drafts = _drafts(_objects(text))
+    drafts = _drafts(_objects(text)) if text.strip() else {}
+    told = {key: each for key, each in drafts.items() if not each.has_text}
+    if not tables(listing) <= told.keys() | set(owned):
+        drafts = {**drafts, **_listed(listing, is_alone=not text.strip()), **told}
     return tuple(
         _table(key, draft, lines, links) for key, draft in drafts.items() if key not in owned
     )
+
+
+def _listed(listing: str, *, is_alone: bool) -> Mapping[tuple[str, str], _Draft]:
+    try:
+        return _drafts(objects(listing))
+    except UnreadableError as error:
+        if is_alone:
+            raise NotARulesetError(f"not what nft lists: {error}"[:200]) from error
+        return {}
 
 
 def _objects(text: str) -> Iterator[tuple[str, Json]]:
@@ -67,9 +92,9 @@ def _objects(text: str) -> Iterator[tuple[str, Json]]:
                 yield str(name), inner
 
 
-def _drafts(objects: Iterator[tuple[str, Json]]) -> Mapping[tuple[str, str], _Draft]:
+def _drafts(given: Iterable[tuple[str, Json]]) -> dict[tuple[str, str], _Draft]:
     drafts: dict[tuple[str, str], _Draft] = {}
-    for kind, each in objects:
+    for kind, each in given:
         name = str(each.get("name"))
         owner = name if kind == "table" else str(each.get("table"))
         draft = drafts.setdefault((str(each.get("family")), owner), _Draft())

@@ -51,7 +51,7 @@ def rule_lines(text: str) -> Mapping[Key, Lines]:
             chain = None
         elif chain is not None and depth == 2 and " hook " in bare and _is_header(bare):
             found[chain].devices = _devices(bare)
-        elif chain is not None and depth == 2 and not _is_header(bare):
+        elif chain is not None and depth == 2 and bare != "}" and not _is_header(bare):
             found[chain].in_order.append(bare)
             if handle:
                 found[chain].by_handle[int(handle[1][:18])] = bare

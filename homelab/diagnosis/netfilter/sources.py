@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 
 from homelab.diagnosis.netfilter import iptables, nft
 from homelab.diagnosis.netfilter.nft_fields import Links
-from homelab.diagnosis.netfilter.nft_text import tables as tables_in_text
 from homelab.diagnosis.netfilter.rules import Ruleset, Table, Unread
 from homelab.diagnosis.netfilter.sets import Sets
 from homelab.model.kernel import Namespace
@@ -47,19 +46,17 @@ def _native(
     owned = {(each.family, each.name) for each in tables if each.tool.endswith("-nft")}
     listing = texts.get("nft", "")
     text = texts.get("nft-json", "")
-    if not text.strip():
-        return (), [*_unread_nft(namespace, foreign=bool(tables_in_text(listing) - owned))]
+    if not text.strip() and (not listing.strip() or "nft" in namespace.unread):
+        return (), [*_unread_nft(namespace)]
     links = Links({each.name: each for each in namespace.links})
     try:
         return nft.parse(text, listing, owned, links), []
     except nft.NotARulesetError as error:
-        return (), [Unread("nft-json", str(error))]
+        return (), [Unread("nft-json" if text.strip() else "nft", str(error))]
 
 
-def _unread_nft(namespace: Namespace, *, foreign: bool) -> Iterator[Unread]:
+def _unread_nft(namespace: Namespace) -> Iterator[Unread]:
     for source in ("nft-json", "nft"):
         if source in namespace.unread:
             yield Unread(source, namespace.unread[source])
             return
-    if foreign:
-        yield Unread("nft-json", "only the text of the ruleset is there")
