@@ -29,6 +29,7 @@ demo:
 bench: .venv/ready .bench/ready
 	$(BIN)/python bench/run.py
 	$(BIN)/python bench/against.py
+	$(BIN)/python -m bench.batches
 	$(BIN)/python -m bench.scale
 
 # What homelab is compared with has a place of its own.
