@@ -81,6 +81,12 @@ class LiveSystem:
 
         carry_out(operation, self)
 
+    def run_batch(self, operations: Sequence[Operation]) -> None:
+        """Do neighbours that one tool takes together, all or none; from several threads at once too."""
+        from homelab.system.carry_out import run_batch  # noqa: PLC0415 - as above
+
+        run_batch(operations, self)
+
     def probe(self, place: Place, targets: Sequence[Target]) -> tuple[str, ...]:
         """Send one real packet to each target from a place; see ``probe`` for what it may say."""
         from homelab.system.probe import probe  # noqa: PLC0415 - only who probes pays for it

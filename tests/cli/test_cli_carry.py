@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import cast
 
 import pytest
@@ -41,6 +42,12 @@ class Lab(SimulatedSystem):
 
     inventory = Inventory()
     word = "answered"
+    one_at_a_time = Lock()
+
+    def run_batch(self, operations: Sequence[op.Operation]) -> None:
+        for each in operations:
+            with self.one_at_a_time:
+                self.run(each)
 
     def enterable(self) -> tuple[Place, ...]:
         return ()

@@ -17,8 +17,8 @@ from tests.live.the_lab import LAB, ROOT, Lab
 
 pytestmark = pytest.mark.lab
 
-FIRST, OPERATIONS = 10, 17
-"""The fsync(2) before the first operation of an apply of the lab's inventory; how many there are."""
+FIRST, OPERATIONS = 10, 13
+"""The fsync(2) before the first operation of an apply of the lab's inventory; how many batches there are."""
 
 HARMS = ("process", "dockerd", "lxd", "guest", "disk")
 GUESTS = ("web", "db", "app")
