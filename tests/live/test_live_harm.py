@@ -35,7 +35,8 @@ EVERY = [
     for at in range(OPERATIONS)
     for number, harm in enumerate(HARMS)
 ]
-SAMPLE = [random.Random(harm).choice([each for each in EVERY if each[1] == harm]) for harm in HARMS]
+random.Random(4).shuffle(EVERY)
+SAMPLE = [next(each for each in EVERY if each[1] == harm) for harm in HARMS]
 CASES = EVERY if os.environ.get("HOMELAB_HARM") == "all" else SAMPLE
 
 
