@@ -136,6 +136,16 @@ def carry_out(
             return _carried_out(journal, planned, system, intent, terms)
         except KeyboardInterrupt:
             return _interrupted(journal, planned, intent)
+        except OperationError:
+            forget_unless_begun(journal)
+            raise
+
+
+def forget_unless_begun(journal: Journal) -> None:
+    """A change that failed before its first operation (no room for its flows, no watchdog) is none."""
+    pending = texts.parse_pending(journal.read())
+    if pending is not None and not pending.started:
+        journal.forget()
 
 
 def _carried_out(
