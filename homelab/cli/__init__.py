@@ -3,7 +3,6 @@
 import importlib
 import os
 import sys
-from importlib.metadata import version
 from typing import Any
 
 import click
@@ -69,7 +68,7 @@ class LazyCommands(click.Group):
     metavar="PATH",
     help="Inventory file or folder (default: ./inventory, then /etc/homelab/inventory).",
 )
-@click.version_option(version("homelab-net"), prog_name="homelab")
+@click.version_option(package_name="homelab-net", prog_name="homelab")
 @click.pass_context
 def cli(context: click.Context, inventory: str | None) -> None:
     """Every Docker container in your LXC guests at its own address.

@@ -71,10 +71,11 @@ class Claims:
     def of(self, segment: Segment, call: Call) -> tuple[tuple[int, Ear], ...]:
         """Those that answer at all, with their strength."""
         key = id(segment), call.via, call.address
-        if key not in self._known:
+        found = self._known.get(key)
+        if found is None:
             asked = ((self._strength(each, call), each) for each in segment.ears)
-            self._known[key] = tuple(each for each in asked if each[0])
-        return self._known[key]
+            found = self._known[key] = tuple(each for each in asked if each[0])
+        return found
 
     def _strength(self, ear: Ear, call: Call) -> int:
         """How surely this link answers: with an address of its own, for another, or (0) not at all."""
@@ -90,9 +91,10 @@ class Claims:
     def heard(self, call: Call, ear: Ear) -> Answer:
         """The kernel looks at the question as at any packet: its source must be plausible."""
         key = id(ear), call.via, call.address
-        if key not in self._heard:
-            self._heard[key] = self._taken(call, ear)
-        return self._heard[key]
+        found = self._heard.get(key)
+        if found is None:
+            found = self._heard[key] = self._taken(call, ear)
+        return found
 
     def _taken(self, call: Call, ear: Ear) -> Answer:
         there = self._world.observed(ear.place)
