@@ -1,7 +1,7 @@
 """One process that keeps a lab as it was last applied: events in, repairs out, each through the journal."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from homelab.cli.carry import who
@@ -61,8 +61,10 @@ class Keeper:
         self.snapshot = Snapshot()
         self.found = Drift()
         self.tally = NOTHING
+        self.newest = max(journal.numbers())
         self.takers: dict[Place, str] = {}
-        self.told: frozenset[str] = frozenset()
+        self.blamed: dict[Key, str] = {}
+        self.told: frozenset[tuple[Key, bool]] = frozenset()
         self.blocked = False
         self.repairs = 0
         self.due: float | None = None
@@ -84,6 +86,8 @@ class Keeper:
         burst = self.events.next(wait)
         if burst is None:
             return False
+        if not self.blocked and burst and not self._is_current():
+            self.blocked = True
         if self.blocked:
             self._try_again()
         elif burst or (self.due is not None and self.due <= time.monotonic()):
@@ -103,7 +107,8 @@ class Keeper:
         if self.blocked:
             self.due = time.monotonic() + PAUSE
             return
-        self.applied = last_applied(self.journal)
+        self.applied, self.newest = last_applied(self.journal), max(self.journal.numbers())
+        self.due = None
         self.system.inventory = self.applied.inventory
         self.tally = NOTHING
         self.begin()
@@ -174,8 +179,7 @@ class Keeper:
 
     def _is_current(self) -> bool:
         """Whether no other homelab has changed the lab since it was read, or is about to."""
-        newest = last_applied(self.journal).revision
-        return newest == self.applied.revision and not self.journal.is_pending()
+        return not self.journal.is_pending() and max(self.journal.numbers()) == self.newest
 
     def _carry_out(self) -> None:
         plan = self.found.repairs
@@ -202,25 +206,31 @@ class Keeper:
         self.tally = counted(self.tally, frozenset(each.key for each, _ in done), now)
         for change, result in done:
             self.repairs += result.failure is None
-            say(repaired_text(change, result.failure, self._taker_of(change.key)))
+            self.blamed[change.key] = self._taker(change)
+            say(repaired_text(change, result.failure, self.blamed[change.key]))
+        self.takers.clear()
         places = {each.place for change, _ in done for each in change.operations}
         self._read_places(places & self._places())
         self.found = drift(self.applied.wanted, self.snapshot, self.tally, now)
 
-    def _taker_of(self, key: Key) -> str:
-        wanted = self.applied.wanted[key].create(self.snapshot)
-        return self.takers.get(wanted[0].place, "") if wanted else ""
+    def _taker(self, change: Change) -> str:
+        return self.takers.get(change.operations[0].place, "") if change.operations else ""
 
     def _tell(self) -> None:
         """What is left alone, each once for as long as it stays so."""
-        said = frozenset((*left_text(self.found.left), *self._fights(self.found.fought)))
-        for each in sorted(said - self.told):
-            say(each)
-        self.told = said
-
-    def _fights(self, fought: Mapping[Key, float]) -> list[str]:
+        known, self.told = (
+            self.told,
+            frozenset(
+                (
+                    *((key, False) for key in self.found.left),
+                    *((key, True) for key in self.found.fought),
+                )
+            ),
+        )
         wall = time.time() - time.monotonic()
-        return [
-            fight_text(key, self.tally[key], self._taker_of(key), clock(wall + at))
-            for key, at in fought.items()
-        ]
+        for key, is_fight in sorted(self.told - known):
+            if is_fight:
+                until = clock(wall + self.found.fought[key])
+                say(fight_text(key, self.tally[key], self.blamed.get(key, ""), until))
+            else:
+                say(left_text(key, self.found.left[key]))

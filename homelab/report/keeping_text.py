@@ -1,7 +1,5 @@
 """What `homelab watch` says: of a repair, of what it leaves alone, and of how the lab stands."""
 
-from collections.abc import Iterator, Mapping
-
 from homelab.model.plan import Change, Plan
 from homelab.model.resource import Key
 from homelab.report.paint import plain
@@ -20,9 +18,8 @@ def repaired_text(change: Change, failure: str | None, who: str) -> str:
     return f"not put back: {what}{taken}: {plain(failure)}"
 
 
-def left_text(left: Mapping[Key, str]) -> Iterator[str]:
-    for key, why in left.items():
-        yield f"left alone: {key}: {plain(why)}"
+def left_text(key: Key, why: str) -> str:
+    return f"left alone: {key}: {plain(why)}"
 
 
 def fight_text(key: Key, times: tuple[float, ...], who: str, until: str) -> str:

@@ -18,6 +18,7 @@ from homelab.planning.execute import execute, undo
 from homelab.planning.guard import refuse_if_unsafe
 from homelab.planning.restraint import Tally, due, is_given_up
 from homelab.resources import KINDS
+from homelab.system.simulated import SimulatedSystem
 from homelab.workflow.rollback import is_seen
 
 Run: TypeAlias = Callable[[Operation], None]
@@ -88,7 +89,13 @@ def _reason(change: Missing, now: Snapshot) -> str | None:
         return f"{unseen} is not there, or not read: {now.unread.get(unseen, 'nothing known')}"
     if change.disruption:
         return change.disruption + CONSENT
-    return next(change.new.obstacles(now), None)
+    return next(change.new.obstacles(now), None) or _refusal(change, now)
+
+
+def _refusal(change: Missing, now: Snapshot) -> str | None:
+    """Why the change cannot be made yet: no daemon runs that makes a chain, a next hop has no link."""
+    system = SimulatedSystem(now)
+    return execute(change.operations, system.run).failure
 
 
 def repair(change: Change, run: Run, note: Run) -> Repaired:

@@ -89,6 +89,16 @@ def test_a_foreign_thing_in_the_place_of_ours_is_left_and_named() -> None:
     assert "is not homelab's" in found.left[ROUTE]
 
 
+def test_what_cannot_be_done_yet_is_left_and_costs_no_attempt() -> None:
+    """A bridge that is just being set up again has no address for a while."""
+    bare = host(LOST, lambda here: replace(here, routes=()))
+
+    found = drift(WANTED, bare, NOTHING, NOW)
+
+    assert ROUTE in found.left
+    assert ROUTE not in keys(found)
+
+
 def test_what_cannot_be_seen_is_left() -> None:
     found = drift(WANTED, Snapshot(unread={HOST: "run as root"}), NOTHING, NOW)
 
@@ -125,13 +135,16 @@ def test_a_repair_of_unusual_size_is_left_to_a_person() -> None:
         APPLIED,
         lambda here: replace(
             here,
-            routes=tuple(
-                Route(
-                    each.destination,
-                    (NextHop(ip_address("10.77.0.12"), "lxdbr0"),),
-                    protocol=str(PROTOCOL),
-                )
-                for each in routes
+            routes=(
+                *here.routes,
+                *(
+                    Route(
+                        each.destination,
+                        (NextHop(ip_address("10.77.0.12"), "lxdbr0"),),
+                        protocol=str(PROTOCOL),
+                    )
+                    for each in routes
+                ),
             ),
         ),
     )
