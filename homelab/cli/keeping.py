@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from homelab.cli.carry import who
 from homelab.cli.common import say
+from homelab.diagnosis.judge import judge
 from homelab.errors import ConflictError, OperationError, UnreadableError
 from homelab.load import journal as texts
 from homelab.model.inventory import Inventory
@@ -15,6 +16,7 @@ from homelab.model.plan import Change, State
 from homelab.model.resource import Key
 from homelab.model.revision import Intent, Outcome
 from homelab.model.snapshot import Snapshot
+from homelab.planning.allocate import allocate
 from homelab.planning.restraint import NOTHING, counted, forgiven
 from homelab.report.history_text import clock
 from homelab.report.keeping_text import fight_text, left_text, repaired_text, status_text
@@ -23,6 +25,7 @@ from homelab.system.events import Event, Events
 from homelab.system.journal import Journal
 from homelab.system.live import LiveSystem
 from homelab.system.lock import HeldError, locked
+from homelab.system.metrics import Metrics
 from homelab.workflow.keeping import Drift, Repaired, drift, owned, repair
 
 PAUSE = 1.0
@@ -54,8 +57,8 @@ class Keeper:
     ``blocked``: another homelab changes the lab, or a change waits to be confirmed.
     """
 
-    def __init__(self, journal: Journal, events: Events) -> None:
-        self.journal, self.events = journal, events
+    def __init__(self, journal: Journal, events: Events, metrics: Metrics | None = None) -> None:
+        self.journal, self.events, self.metrics = journal, events, metrics
         self.applied = last_applied(journal)
         self.system = LiveSystem(self.applied.inventory)
         self.snapshot = Snapshot()
@@ -65,8 +68,9 @@ class Keeper:
         self.takers: dict[Place, str] = {}
         self.blamed: dict[Key, str] = {}
         self.told: frozenset[tuple[Key, bool]] = frozenset()
-        self.blocked = False
+        self.blocked = self.pending_told = False
         self.repairs = 0
+        self.woken = time.monotonic()
         self.due: float | None = None
 
     def begin(self) -> None:
@@ -86,6 +90,7 @@ class Keeper:
         burst = self.events.next(wait)
         if burst is None:
             return False
+        self.woken = time.monotonic()
         if not self.blocked and burst and not self._is_current():
             self.blocked = True
         if self.blocked:
@@ -105,13 +110,22 @@ class Keeper:
         except OperationError:
             self.blocked = True
         if self.blocked:
-            self.due = time.monotonic() + PAUSE
+            self._wait_for_pending()
             return
+        self.pending_told = False
         self.applied, self.newest = last_applied(self.journal), max(self.journal.numbers())
         self.due = None
         self.system.inventory = self.applied.inventory
         self.tally = NOTHING
         self.begin()
+
+    def _wait_for_pending(self) -> None:
+        self.due = time.monotonic() + PAUSE
+        if self.journal.is_pending() and not self.pending_told:
+            say(
+                "a change is pending, see `homelab history`; nothing is put back until it has ended"
+            )
+            self.pending_told = True
 
     def _look(self, burst: Sequence[Event]) -> None:
         """Read again what the events touched."""
@@ -155,13 +169,16 @@ class Keeper:
         }
 
     def _settle(self) -> None:
+        known = self.found.keys()
         self.found = drift(self.applied.wanted, self.snapshot, self.tally, time.monotonic())
+        self._count_new(self.found.keys() - known)
         if self.found.repairs:
             self._repair()
         waiting = (*self.found.later.values(), *self.found.fought.values())
         if not self.blocked:
             self.due = min(waiting, default=None)
         self._tell()
+        self._measure()
 
     def _repair(self) -> None:
         try:
@@ -208,6 +225,9 @@ class Keeper:
             self.repairs += result.failure is None
             self.blamed[change.key] = self._taker(change)
             say(repaired_text(change, result.failure, self.blamed[change.key]))
+            if self.metrics:
+                outcome = "failed" if result.failure else "done"
+                self.metrics.repaired(change.key.kind, outcome, now - self.woken)
         self.takers.clear()
         places = {each.place for change, _ in done for each in change.operations}
         self._read_places(places & self._places())
@@ -234,3 +254,18 @@ class Keeper:
                 say(fight_text(key, self.tally[key], self.blamed.get(key, ""), until))
             else:
                 say(left_text(key, self.found.left[key]))
+
+    def _count_new(self, keys: frozenset[Key]) -> None:
+        if self.metrics is not None:
+            for key in keys:
+                self.metrics.found(key.kind)
+
+    def _measure(self) -> None:
+        if self.metrics is None:
+            return
+        found = self.found
+        astray = {"left": len(found.left), "fought": len(found.fought), "later": len(found.later)}
+        declared = allocate(self.applied.inventory, self.snapshot)
+        judged = judge(declared, self.snapshot)
+        reachable = {each.name: each.reachable for each in judged if each.declared}
+        self.metrics.stands(astray, reachable)

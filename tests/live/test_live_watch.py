@@ -19,7 +19,7 @@ OURS = "ip route show proto 201"
 def said(applied: Lab, tmp_path: Path) -> Iterator[Callable[[], str]]:
     """A watch that runs; what it has said so far."""
     log = tmp_path / "log"
-    words = [str(LAB), "host", "--", "sh", "-c", "echo $$ >&2; exec homelab watch"]
+    words = [str(LAB), "host", "--", "sh", "-c", "echo $$ >&2; exec homelab watch --metrics 9477"]
     with (
         log.open("w") as stream,
         subprocess.Popen(words, cwd=ROOT, stderr=stream, stdout=stream) as watch,
@@ -57,6 +57,10 @@ def test_a_deleted_route_comes_back_and_who_took_it_is_named(
 
     until(lambda: f"put back: + host route {ROUTE}" in said())
     assert "taken away by " in said()
+    fetch = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:9477/metrics').read().decode())"
+    numbers = applied.host("python3", "-c", fetch).stdout
+    assert 'homelab_repairs_total{kind="host route",outcome="done"} 1.0' in numbers
+    assert 'homelab_network_reachable{guest="web",network="apps"} 1.0' in numbers
     assert applied.document("history")["pending"] is None
 
 
