@@ -18,6 +18,7 @@ COMMANDS = {
     "destroy": ("change", "Remove all that homelab owns, and nothing else."),
     "watch": ("watch", "Keep the lab as it was last applied, until it is stopped."),
     "render": ("render", "Print the units that keep a lab over a reboot."),
+    "adopt": ("adopt", "Take foreign networks, routes and addresses over, as they are."),
     "confirm": ("history", "Keep the change that waits to be confirmed."),
     "rollback": ("history", "Take back the last change, or go back to a revision."),
     "history": ("history", "List what was changed, when, by whom, and how it ended."),

@@ -14,7 +14,7 @@ from homelab.model.place import HOST, ROUTER, Place
 from homelab.system.daemon_file import read_daemon_file
 from homelab.system.docker_read import SOCKETS, read_daemon
 from homelab.system.doors import Door
-from homelab.system.namespaces import read_namespace
+from homelab.system.namespaces import PATIENCE, read_namespace
 from homelab.system.netns_ids import Question, inode, is_nsfs, netns_ids
 from homelab.system.patience import within
 from homelab.system.processes import Processes, sweep
@@ -65,7 +65,7 @@ class Sighting:
         self.inodes[door.place] = here
         key: object = here or door.place
         if key not in self.started:
-            self.started[key] = self.pool.submit(read_namespace, door)
+            self.started[key] = self.pool.submit(read_namespace, door, max(PATIENCE, self.timeout))
 
     def enter_guests(self, pids: Mapping[str, int]) -> None:
         """Enter guests that were not entered yet, and ask their Docker daemons."""

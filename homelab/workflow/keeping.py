@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from homelab.errors import UnsafePlanError
 from homelab.model.operation import Operation
-from homelab.model.plan import Change, Create, Delete, Execution, Plan, Replace, State
+from homelab.model.plan import Change, Create, Execution, Plan, Replace, State
 from homelab.model.resource import Key
 from homelab.model.snapshot import Snapshot
 from homelab.planning.diff import actual_state, diff
@@ -62,7 +62,7 @@ def owned(snapshot: Snapshot) -> State:
 def drift(wanted: State, now: Snapshot, tally: Tally, clock: float) -> Drift:
     """What of the wanted is not there or different, sorted by what may be done about it."""
     found = diff(wanted, owned(now), now).changes
-    missing = [each for each in found if not isinstance(each, Delete)]
+    missing = [each for each in found if isinstance(each, Missing)]
     left = {each.key: why for each in missing if (why := _reason(each, now)) is not None}
     able = [each for each in missing if each.key not in left]
     fought = {each.key for each in able if is_given_up(tally, each.key, clock)}
