@@ -15,6 +15,8 @@ COMMANDS = {
     "plan": ("change", "Show what apply would change, and what will be reachable afterwards."),
     "apply": ("change", "Make the lab as declared, verify it, and go back if it does not hold."),
     "destroy": ("change", "Remove all that homelab owns, and nothing else."),
+    "watch": ("watch", "Keep the lab as it was last applied, until it is stopped."),
+    "render": ("render", "Print the units that keep a lab over a reboot."),
     "adopt": ("adopt", "Take foreign networks, routes and addresses over, as they are."),
     "confirm": ("history", "Keep the change that waits to be confirmed."),
     "rollback": ("history", "Take back the last change, or go back to a revision."),
