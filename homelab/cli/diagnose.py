@@ -20,7 +20,7 @@ from homelab.report.proof import proof_document, proofs_text
 from homelab.system.live import LiveSystem
 from homelab.workflow.carrying import run_fix
 from homelab.workflow.look import Diagnosis, diagnose, exit_code, fixes
-from homelab.workflow.probing import Compared, compare
+from homelab.workflow.probing import Compared, compare_again
 
 DISAGREEMENT = 4
 
@@ -47,9 +47,10 @@ def diagnose_command(
     diagnosis = diagnose(declared, taken)
     if mend and system is not None and fixes(diagnosis.findings):
         diagnosis = _mend(diagnosis, declared, system)
-    compared = (
-        compare(diagnosis, system) if system is not None and not no_probe else Compared(diagnosis)
-    )
+    compared = Compared(diagnosis)
+    if system is not None and not no_probe:
+        live = system
+        compared = compare_again(diagnosis, live, lambda: diagnose(declared, live.read()))
     _show(compared, as_document=as_document)
     return DISAGREEMENT if compared.disagree else exit_code(compared.diagnosis)
 
