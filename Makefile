@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: check format test demo bench pages fuzz clean
+.PHONY: check format test demo bench pages fuzz harm clean
 
 check: .venv/ready
 	$(BIN)/ruff format --check -q .
@@ -33,6 +33,10 @@ bench: .venv/ready
 # The model against the kernel, as root: for ever, or `make fuzz PAIRS=100000 SEED=0`. What is wrong lands in tests/cases/.
 fuzz: .venv/ready
 	$(BIN)/python -m tests.kernel.fuzz $(or $(PAIRS),0) $(or $(SEED),0)
+
+# Every operation of an apply on the real lab, as root, with every kind of harm at that moment: half an hour.
+harm: .venv/ready
+	HOMELAB_HARM=all $(BIN)/pytest -q -m lab tests/live/test_live_harm.py
 
 clean:
 	tests/lab/lab down || true

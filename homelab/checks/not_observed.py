@@ -27,10 +27,11 @@ from homelab.checks.lab import judged_names
 from homelab.checks.seen import Group, Seen
 from homelab.checks.silence import SOURCE, is_silent
 from homelab.model.finding import Case, Finding, Fix
-from homelab.model.place import Place
+from homelab.model.place import HOST, Place
 
 CODE = "not-observed"
 TEXT = "remove the reason, and look again as root"
+ELSEWHERE = "start LXD or Incus, or look on the machine that runs the guests"
 
 
 def claims(seen: Seen) -> bool:
@@ -61,23 +62,39 @@ def _aims(group: Group) -> str:
 
 
 def sees(case: Case) -> Iterator[Finding]:
-    """Places and daemons that were not read; a place that is not running has nothing to read."""
-    for source, reason in sorted(case.snapshot.unread.items()):
-        place, _, part = (
-            source.rpartition("/") if source.endswith((SOURCE, "/lxd")) else (source, "", "")
+    """Places and daemons that were not read, those for the same reason at once; the host's own first."""
+    alike: dict[str, list[str]] = {}
+    for source, reason in sorted(case.snapshot.unread.items(), key=lambda each: _rank(each[0])):
+        if reason != NOT_RUNNING and not _is_explained(case, source, reason):
+            alike.setdefault(reason, []).append(source)
+    for reason, sources in alike.items():
+        places = dict.fromkeys(_split(each)[0] for each in sources)
+        names = (name for place in places for name in judged_names(case, place))
+        yield Finding(
+            CODE,
+            "warning",
+            next(iter(places)),
+            f"{', '.join(sources)}: not observed, {reason}; nothing is concluded from it",
+            fix=Fix(ELSEWHERE if f"{HOST}/lxd" in sources else TEXT),
+            affects=tuple(dict.fromkeys(names)),
         )
-        explained = (part == "docker" and is_silent(reason)) or status(
-            case, Place(place)
-        ) is not None
-        if not explained and reason != NOT_RUNNING:
-            yield Finding(
-                CODE,
-                "warning",
-                Place(place),
-                f"{source}: not observed, {reason}; nothing is concluded from it",
-                fix=Fix(TEXT),
-                affects=judged_names(case, Place(place)),
-            )
+
+
+def _rank(source: str) -> tuple[bool, str]:
+    return not source.startswith(HOST), source
+
+
+def _split(source: str) -> tuple[Place, str]:
+    """``guest:web/docker`` is the place and what of it; ``container:web/app`` is a place alone."""
+    if not source.endswith((SOURCE, "/lxd")):
+        return Place(source), ""
+    place, _, part = source.rpartition("/")
+    return Place(place), part
+
+
+def _is_explained(case: Case, source: str, reason: str) -> bool:
+    place, part = _split(source)
+    return (part == "docker" and is_silent(reason)) or status(case, place) is not None
 
 
 NOT_RUNNING = "not running"

@@ -37,7 +37,7 @@ def claims(seen: Seen) -> bool:
 def tells(group: Group) -> Told:
     seen = group[0]
     return Told(
-        f"router: its firewall drops {way_of(seen)} {aims(group)}, {evidence(seen)}",
+        f"{seen.router}: its firewall drops {way_of(seen)} {aims(group)}, {evidence(seen)}",
         by_hand(group, CODE),
     )
 

@@ -36,7 +36,7 @@ def tells(group: Group) -> Told:
     seen = group[0]
     key = seen.cause.key or "net.ipv4.ip_forward"
     return Told(
-        f"router: it does not forward packets for {aims(group)}, {key} is 0",
+        f"{seen.router}: it does not forward packets for {aims(group)}, {key} is 0",
         sysctl_fix(seen, key, "1"),
     )
 

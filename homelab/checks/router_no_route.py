@@ -25,22 +25,26 @@ Undo: `homelab destroy`, or delete the route.
 from homelab.checks.fault import Fault, Told, by_network
 from homelab.checks.seen import Group, Seen
 from homelab.checks.ways import chosen, is_lost_at_router, is_missing, route_fix, shown
-from homelab.model.place import HOST, ROUTER
+from homelab.model.place import HOST
 
 CODE = "router-no-route"
 
 
 def claims(seen: Seen) -> bool:
-    return is_lost_at_router(seen) and is_missing(seen, ROUTER)
+    return is_lost_at_router(seen) and is_missing(seen, seen.router)
 
 
 def tells(group: Group) -> Told:
     seen = group[0]
-    only = f"only {shown(seen, ROUTER)}" if chosen(seen, ROUTER) else "not even a default route"
+    only = (
+        f"only {shown(seen, seen.router)}"
+        if chosen(seen, seen.router)
+        else "not even a default route"
+    )
     return Told(
-        f"router: it has no route to {seen.aim}, which lies behind the host, {only}",
-        route_fix(seen, ROUTER, HOST),
-        at=ROUTER,
+        f"{seen.router}: it has no route to {seen.aim}, which lies behind the host, {only}",
+        route_fix(seen, seen.router, HOST),
+        at=seen.router,
         severity="error",
     )
 

@@ -36,37 +36,39 @@ from homelab.checks.ways import (
     shown,
 )
 from homelab.model.finding import Fix
-from homelab.model.place import HOST, ROUTER
+from homelab.model.place import HOST
 
 CODE = "router-wrong-next-hop"
 
 
 def claims(seen: Seen) -> bool:
     return is_lost_at_router(seen) and (
-        is_elsewhere(seen, ROUTER, HOST) or is_on_link(seen, ROUTER) or is_unusable(seen, ROUTER)
+        is_elsewhere(seen, seen.router, HOST)
+        or is_on_link(seen, seen.router)
+        or is_unusable(seen, seen.router)
     )
 
 
 def tells(group: Group) -> Told:
-    seen, route = group[0], shown(group[0], ROUTER)
+    seen, route = group[0], shown(group[0], group[0].router)
     return Told(
-        f"router: it does not send {seen.aim} to the host, {route}{_whose(seen)}",
+        f"{seen.router}: it does not send {seen.aim} to the host, {route}{_whose(seen)}",
         _fix(seen),
-        at=ROUTER,
+        at=seen.router,
         severity="error",
     )
 
 
 def _whose(seen: Seen) -> str:
-    route = chosen(seen, ROUTER)
+    route = chosen(seen, seen.router)
     return f"; {holder(seen, route.via)}" if route and route.via else ""
 
 
 def _fix(seen: Seen) -> Fix | None:
-    if is_elsewhere(seen, ROUTER, HOST):
-        return reroute_fix(seen, ROUTER, HOST)
-    text = f"take out {shown(seen, ROUTER)}, and route {seen.aim} via the host"
-    return Fix(text, commands=removal(seen, ROUTER))
+    if is_elsewhere(seen, seen.router, HOST):
+        return reroute_fix(seen, seen.router, HOST)
+    text = f"take out {shown(seen, seen.router)}, and route {seen.aim} via the host"
+    return Fix(text, commands=removal(seen, seen.router))
 
 
 FAULT = Fault(CODE, "the router's next hop is not the host", __doc__, claims, tells, by_network)

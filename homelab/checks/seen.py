@@ -8,7 +8,7 @@ from homelab.model.docker import LABEL, Daemon, DockerNetwork
 from homelab.model.finding import Case, Judgement
 from homelab.model.inventory import ContainerNetwork, Ingress
 from homelab.model.kernel import Namespace
-from homelab.model.place import HOST, ROUTER, Address, Network, Place
+from homelab.model.place import HOST, LAN, ROUTER, Address, Network, Place
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Cause, Outcome, Trace
 
@@ -59,15 +59,24 @@ class Seen:
 
     @property
     def in_container(self) -> bool:
-        return self.at.startswith("container:")
+        """In a lab without a daemon it is the named namespace that has the address."""
+        if self.at == self.place or not self.at.startswith("netns:") or self.here is None:
+            return self.at.startswith("container:")
+        return self.target in {each.interface.ip for each in self.here.addresses}
 
     @property
     def on_host(self) -> bool:
         return self.at == HOST and self.place != HOST
 
     @property
+    def router(self) -> Place:
+        """Where the LAN's packets come in, if not at the host: it need not be called so."""
+        entry = next((each.at for each in self.trace.forward if each.at != LAN), HOST)
+        return entry if self.trace.origin == LAN and entry != HOST else ROUTER
+
+    @property
     def on_router(self) -> bool:
-        return self.at == ROUTER
+        return self.at == self.router
 
     @property
     def by_firewall(self) -> bool:

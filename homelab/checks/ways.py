@@ -6,7 +6,7 @@ from homelab.checks.seen import Seen
 from homelab.model.finding import Fix
 from homelab.model.kernel import NextHop, Route
 from homelab.model.operation import AddRoute, DeleteRoute, Operation
-from homelab.model.place import HOST, ROUTER, Network, Place
+from homelab.model.place import HOST, Network, Place
 from homelab.model.snapshot import PROTOCOL
 
 ANYWHERE = 0
@@ -25,7 +25,7 @@ def is_lost_at_host(seen: Seen) -> bool:
 
 
 def is_lost_at_router(seen: Seen) -> bool:
-    return is_lost_between(seen, ROUTER, HOST)
+    return is_lost_between(seen, seen.router, HOST)
 
 
 def chosen(seen: Seen, near: Place) -> Route | None:

@@ -16,6 +16,7 @@ COMMANDS = {
     "plan": ("change", "Show what apply would change, and what will be reachable afterwards."),
     "apply": ("change", "Make the lab as declared, verify it, and go back if it does not hold."),
     "destroy": ("change", "Remove all that homelab owns, and nothing else."),
+    "adopt": ("adopt", "Take foreign networks, routes and addresses over, as they are."),
     "confirm": ("history", "Keep the change that waits to be confirmed."),
     "rollback": ("history", "Take back the last change, or go back to a revision."),
     "history": ("history", "List what was changed, when, by whom, and how it ended."),

@@ -2,40 +2,54 @@
 
 import getpass
 import os
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import click
 
 from homelab.cli.common import say, telling
+from homelab.cli.interrupts import interruptible
 from homelab.errors import ConflictError, OperationError
 from homelab.load import journal as texts
 from homelab.model.inventory import Inventory
 from homelab.model.operation import Operation
-from homelab.model.plan import Applied
+from homelab.model.plan import Applied, Execution
 from homelab.model.revision import Ending, Intent, Outcome, Pending
 from homelab.model.snapshot import Snapshot
 from homelab.report.history_text import clock
-from homelab.report.plan_text import changes_in_words
+from homelab.report.paint import Paint
+from homelab.report.plan_text import changes_in_words, rollback_text
 from homelab.system import System
 from homelab.system.journal import Journal
 from homelab.system.live import LiveSystem
 from homelab.system.lock import locked
 from homelab.system.watchdog import watch
-from homelab.workflow import carrying, change
+from homelab.workflow import carrying, change, flows, foresight
 from homelab.workflow.rollback import Returned, go_back
 from homelab.workflow.sending import probe_origin
+
+OWN_PATH = 60.0
+"""How many seconds there are to confirm a change of one's own path."""
+
+PAUSE = 0.5
+"""Seconds between two tries of a flow that does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On whose word a change is made, and within how many seconds somebody has to confirm it."""
+    """On whose word a change is made, and within how many seconds somebody has to confirm it.
+
+    ``again``: it may be planned anew when the lab changed under it. ``probes`` is how many flows are probed before and after it; 0: none.
+    """
 
     command: str
     inventory: Inventory | None = None
     consent: carrying.Consent = field(default_factory=carrying.Consent)
     confirm_within: float | None = None
+    again: bool = True
+    probes: int = flows.SAMPLE
 
 
 @contextmanager
@@ -73,6 +87,7 @@ def _settle(journal: Journal, pending: Pending) -> None:
         )
     say(f"{intent.command} of {clock(intent.begun)} was cut short: taking it back first")
     returned = take_back(journal, pending, "cut short")
+    say(rollback_text(returned.residue, returned.fates, returned.lost, Paint()))
     if returned.residue:
         raise OperationError(
             "the last change cannot be taken back completely; what remains: "
@@ -91,31 +106,82 @@ def take_back(journal: Journal, pending: Pending, because: str) -> Returned:
 
     returned = go_back(pending.before, pending.started, system, run)
     outcome = Outcome.INCOMPLETE if returned.residue else Outcome.ROLLED_BACK
-    end(journal, pending.intent, Ending(outcome, time.time(), failure=because), system.read())
-    return returned
+    door = door_of(system, pending.before, len(pending.flows))
+    lost = flows.lost(pending.flows, door, pending.started)
+    kept = _kept(len(pending.flows), len(lost))
+    end(journal, pending.intent, Ending(outcome, time.time(), kept, because), system.read())
+    return replace(returned, lost=lost)
+
+
+def door_of(system: LiveSystem, snapshot: Snapshot, most: int) -> flows.Door:
+    """How flows are probed on the lab; nothing that is asked twice is asked twice at once."""
+    origin = probe_origin(snapshot, system.enterable())
+    return flows.Door(origin, system.probe, most, lambda: time.sleep(PAUSE))
 
 
 def carry_out(
     journal: Journal, planned: change.Planned, system: LiveSystem, terms: Terms
 ) -> Applied:
-    """Write down what is about to happen, do it, verify it, and write down how it ended."""
+    """Write down what is about to happen, do it, verify it, and write down how it ended.
+
+    The first signal that wants the process to end takes the change back; it cannot be cut short.
+    """
     carrying.refuse_without(terms.consent, planned)
     intent = _intent(journal, planned, terms)
+    with interruptible("interrupted: taking back what was done of it"):
+        try:
+            return _carried_out(journal, planned, system, intent, terms)
+        except KeyboardInterrupt:
+            return _interrupted(journal, planned, intent)
+
+
+def _carried_out(
+    journal: Journal,
+    planned: change.Planned,
+    system: LiveSystem,
+    intent: Intent,
+    terms: Terms,
+) -> Applied:
     journal.begin(texts.opening(intent, planned.snapshot, system.inventory))
     if intent.confirm_by is not None:
         watch(intent.revision)
-    for each in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.default_int_handler)
-    applied = carrying.apply(
-        planned,
-        system,
-        carrying.Door(probe_origin(planned.snapshot, system.enterable()), system.probe),
-        terms.consent,
+    witness = carrying.Witness(
         telling(planned.snapshot),
         lambda operation: journal.add(texts.STEPS, texts.dump_step(operation)),
+        lambda working: journal.write(texts.FLOWS, texts.dump_flows(working)),
     )
+    door = door_of(system, planned.snapshot, terms.probes)
+    applied = carrying.apply(planned, system, door, terms.consent, witness)
     _close(journal, intent, applied, system)
     return applied
+
+
+def _interrupted(journal: Journal, planned: change.Planned, intent: Intent) -> Applied:
+    """Take back a change that a signal ended between two operations, if it was not complete."""
+    pending = to_the_end(journal)
+    if pending is None:
+        if intent.revision in journal.numbers():
+            say(f"too late to interrupt: revision {intent.revision} is complete, and stays")
+        raise click.Abort
+    returned = take_back(journal, pending, carrying.INTERRUPTED)
+    return Applied(
+        planned.plan,
+        Execution(pending.started, carrying.INTERRUPTED),
+        rollback=returned.execution,
+        residue=returned.residue,
+        fates=returned.fates,
+        still_lost=returned.lost,
+        kept=len(pending.flows),
+    )
+
+
+def own_path(planned: change.Planned) -> float | None:
+    """Within how many seconds a change has to be confirmed that touches the path of this session."""
+    client = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
+    if not client or not foresight.touches_path_to(planned, client):
+        return None
+    say(f"this touches the path of your own session from {client}: it has to be confirmed")
+    return OWN_PATH
 
 
 def _intent(journal: Journal, planned: change.Planned, terms: Terms) -> Intent:
@@ -143,8 +209,15 @@ def _close(journal: Journal, intent: Intent, applied: Applied, system: System) -
     failure = applied.execution.failure or (
         "not as declared afterwards" if applied.rollback else ""
     )
-    verified = f"{applied.kept - len(applied.lost)} of {applied.kept} flows kept"
+    lost = applied.still_lost if applied.rollback is not None else applied.lost
+    verified = _kept(applied.kept, len(lost))
+    if applied.fresh:
+        verified += f", {applied.fresh - len(applied.silent)} of {applied.fresh} new ones answer"
     end(journal, intent, Ending(outcome, time.time(), verified, failure), after)
+
+
+def _kept(flows_before: int, lost: int) -> str:
+    return f"{flows_before - lost} of {flows_before} flows kept"
 
 
 def end(journal: Journal, intent: Intent, ending: Ending, after: Snapshot) -> None:

@@ -1,16 +1,15 @@
 """`homelab plan`, `homelab apply` and `homelab destroy`."""
 
-import os
-import sys
 from dataclasses import replace
 
 import click
 
-from homelab.cli.carry import Terms, alone, carry_out
+from homelab.cli.carry import Terms, alone, carry_out, own_path
 from homelab.cli.common import (
     inventory,
     inventory_option,
     inventory_or_none,
+    is_asked_by_a_person,
     json_option,
     lines_of,
     observe,
@@ -29,11 +28,11 @@ from homelab.report.plan_text import applied_text, foresight_text, plan_text
 from homelab.system.journal import Journal
 from homelab.system.live import LiveSystem
 from homelab.workflow import carrying, change, foresight
+from homelab.workflow.flows import SAMPLE
 
 CHANGES = 1
 ROLLED_BACK, STUCK, INTERRUPTED = 5, 6, 130
-OWN_PATH = 60.0
-"""How many seconds there are to confirm a change of one's own path."""
+TO_CONFIRM = "type `homelab confirm` within {:g} s, or it is taken back"
 yes_option = click.option("--yes", is_flag=True, help="Agree to everything the plan says.")
 check_option = click.option(
     "--check",
@@ -44,6 +43,15 @@ check_option = click.option(
 only_option = click.option("--only", metavar="GUEST", multiple=True, help="Only these guests.")
 force_option = click.option(
     "--force", is_flag=True, help="Also a plan that removes most of what is there."
+)
+
+probes_option = click.option(
+    "--probes",
+    type=click.IntRange(min=0, max=100_000),
+    default=SAMPLE,
+    show_default=True,
+    metavar="N",
+    help="Probe at most N flows before and after; 0: none.",
 )
 
 
@@ -112,6 +120,14 @@ def show_plan(planned: change.Planned, *, typed: bool = False) -> None:
     help="Take it back unless `homelab confirm` comes in time.",
 )
 @click.option("--no-wait", is_flag=True, help="Fail at once if another homelab is at work.")
+@probes_option
+@click.option(
+    "--adopt",
+    "objects",
+    metavar="OBJECT",
+    multiple=True,
+    help="Take this foreign thing over first, and make it as declared.",
+)
 def apply_command(  # noqa: PLR0913 - one argument for each option
     *,
     path: str | None,
@@ -123,6 +139,8 @@ def apply_command(  # noqa: PLR0913 - one argument for each option
     saved: str | None,
     confirm_within: float | None,
     no_wait: bool,
+    probes: int,
+    objects: tuple[str, ...],
 ) -> int:
     """Make the lab as declared, verify it, and go back if it does not hold.
 
@@ -131,10 +149,12 @@ def apply_command(  # noqa: PLR0913 - one argument for each option
     your own ssh session has to be confirmed within 60 seconds, unless you say otherwise.
     """
     declared = inventory(path)
-    goal = change.Goal(declared, frozenset(only))
+    goal = change.Goal(declared, frozenset(only), adopt=frozenset(objects))
     if only_check:
         return _nothing_done(_planned(goal, LiveSystem(declared)), as_document=as_document)
-    terms = Terms("apply", declared, carrying.Consent(accident=force), confirm_within)
+    terms = Terms(
+        "apply", declared, carrying.Consent(accident=force), confirm_within, probes=probes
+    )
     with alone("apply", wait=not no_wait) as journal:
         system = LiveSystem(declared)
         planned = _planned(goal, system)
@@ -143,13 +163,17 @@ def apply_command(  # noqa: PLR0913 - one argument for each option
         if not planned.plan:
             return _nothing_done(planned, as_document=as_document)
         planned = foresight.foresee(planned)
-        terms = replace(terms, confirm_within=confirm_within or _own_path(planned))
+        terms = replace(terms, confirm_within=confirm_within or own_path(planned))
+        terms = replace(terms, again=saved is None)
         agreed = yes or saved is not None
         return _change(journal, planned, system, terms, as_document=as_document, yes=agreed)
 
 
 def _planned(goal: change.Goal, system: LiveSystem) -> change.Planned:
-    planned = change.plan(goal, system.read())
+    seen = system.read()
+    if goal.adopt:
+        change.refuse_unknown(goal, seen)
+    planned = change.plan(goal, seen)
     change.refuse_obstacles(planned)
     return planned
 
@@ -161,15 +185,6 @@ def _refuse_other_plan(planned: change.Planned, saved: str) -> None:
             f"{saved}: the lab or the inventory is not what this plan was made for; "
             "look at `homelab plan` again"
         )
-
-
-def _own_path(planned: change.Planned) -> float | None:
-    """Within how many seconds a change has to be confirmed that touches the path of this session."""
-    client = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
-    if not client or not foresight.touches_path_to(planned, client):
-        return None
-    say(f"this touches the path of your own session from {client}: it has to be confirmed")
-    return OWN_PATH
 
 
 @click.command("destroy")
@@ -185,7 +200,7 @@ def destroy_command(*, path: str | None, as_document: bool, yes: bool) -> int:
         planned = change.plan(change.Goal(declared, removal=True), system.read())
         if not planned.plan:
             return _nothing_done(planned, as_document=as_document)
-        if not yes and not sys.stdin.isatty():
+        if not yes and not is_asked_by_a_person():
             show_plan(planned)
             raise UnsafePlanError("destroy removes all of the above; run it again with --yes")
         return _change(journal, planned, system, terms, as_document=as_document, yes=yes)
@@ -213,17 +228,35 @@ def _change(
         show_plan(planned)
     agreed = yes or _asked()
     _refuse_cut_off(planned, agreed=agreed)
-    consent = replace(terms.consent, disruption=agreed)
-    applied = carry_out(journal, planned, system, replace(terms, consent=consent))
+    terms = replace(terms, consent=replace(terms.consent, disruption=agreed))
+    applied = carry_out(journal, planned, system, terms)
+    moved = _moved(planned, applied, system) if terms.again else None
+    if moved is not None:
+        say(f"{applied.execution.failure}: the lab changed meanwhile; once more")
+        terms = replace(terms, again=False)
+        return _change(journal, moved, system, terms, as_document=as_document, yes=yes)
     code = show_applied(applied, planned, as_document=as_document)
     if applied.rollback is None and terms.confirm_within:
-        say(f"type `homelab confirm` within {terms.confirm_within:g} s, or it is taken back")
+        say(TO_CONFIRM.format(terms.confirm_within))
     return code
+
+
+def _moved(planned: change.Planned, applied: Applied, system: LiveSystem) -> change.Planned | None:
+    """The plan for the lab as it is now, if an operation failed and was taken back, and it is another one.
+
+    A container may start by itself between a look and an operation, and is then in the way of it.
+    """
+    failure = applied.execution.failure
+    if failure in (None, carrying.INTERRUPTED) or applied.residue:
+        return None
+    now = change.plan(planned.goal, system.read())
+    other = now.plan.operations() != planned.plan.operations() and not now.obstacles
+    return foresight.foresee(now) if other and now.plan else None
 
 
 def _asked() -> bool:
     """On a terminal the user decides; elsewhere only a plan that interrupts nothing goes on."""
-    if not sys.stdin.isatty():
+    if not is_asked_by_a_person():
         return False
     if not click.confirm("apply this?", default=False, err=True):
         raise click.Abort
@@ -253,6 +286,11 @@ def show_applied(applied: Applied, planned: change.Planned, *, as_document: bool
         click.echo(as_json(applied_document(applied, planned.snapshot, outcome)))
     else:
         click.echo(applied_text(applied, paint()))
+    return code_of(applied)
+
+
+def code_of(applied: Applied) -> int:
+    """The exit code of a change."""
     if applied.rollback is None:
         return 0
     if applied.residue:

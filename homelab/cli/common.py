@@ -92,6 +92,11 @@ def observe(file: str | None, declared: Inventory | None) -> tuple[Snapshot, Liv
     return system.read(), system
 
 
+def is_asked_by_a_person() -> bool:
+    """Whether somebody sits at a terminal and can answer; a service may have no standard input at all."""
+    return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
+
+
 def paint() -> Paint:
     return Paint(sys.stdout.isatty() and "NO_COLOR" not in os.environ)
 

@@ -2,24 +2,31 @@
 
 import click
 
+from homelab.cli.carry import Terms, alone, carry_out, own_path
+from homelab.cli.change import TO_CONFIRM, code_of
 from homelab.cli.common import (
     inventory_option,
     inventory_or_none,
     json_option,
     observe,
     paint,
+    say,
     snapshot_option,
-    telling,
 )
-from homelab.errors import OperationError, UsageError
+from homelab.errors import UsageError
 from homelab.model.inventory import Inventory
 from homelab.report.diagnosis_text import diagnosis_text
 from homelab.report.documents import as_json, diagnosis_document
-from homelab.report.paint import plain
+from homelab.report.paint import Paint, plain
+from homelab.report.plan_text import applied_text, changes_in_words
 from homelab.report.proof import proof_document, proofs_text
+from homelab.system.journal import Journal
 from homelab.system.live import LiveSystem
-from homelab.workflow.carrying import run_fix
-from homelab.workflow.look import Diagnosis, diagnose, exit_code, fixes
+from homelab.workflow.carrying import Consent
+from homelab.workflow.change import Planned
+from homelab.workflow.flows import SAMPLE
+from homelab.workflow.look import Diagnosis, diagnose, exit_code
+from homelab.workflow.mending import plan_fixes
 from homelab.workflow.probing import Compared, compare_again
 
 DISAGREEMENT = 4
@@ -30,7 +37,12 @@ DISAGREEMENT = 4
 @snapshot_option
 @json_option
 @click.option("--no-probe", is_flag=True, help="Send no packet; the model alone judges.")
-@click.option("--fix", "mend", is_flag=True, help="Run the fixes that are found, then look again.")
+@click.option(
+    "--fix",
+    "mend",
+    is_flag=True,
+    help="Run the fixes that are found, as one change, then look again.",
+)
 def diagnose_command(
     *, path: str | None, file: str | None, as_document: bool, no_probe: bool, mend: bool
 ) -> int:
@@ -43,25 +55,49 @@ def diagnose_command(
     if mend and file:
         raise UsageError("--fix changes a live lab; it does not go with --snapshot")
     declared = inventory_or_none(path) or Inventory()
+    if mend:
+        return _mended(declared, no_probe=no_probe, as_document=as_document)
     taken, system = observe(file, declared)
-    diagnosis = diagnose(declared, taken)
-    if mend and system is not None and fixes(diagnosis.findings):
-        diagnosis = _mend(diagnosis, declared, system)
+    return _shown(diagnose(declared, taken), system, no_probe=no_probe, as_document=as_document)
+
+
+def _shown(
+    diagnosis: Diagnosis, system: LiveSystem | None, *, no_probe: bool, as_document: bool
+) -> int:
     compared = Compared(diagnosis)
     if system is not None and not no_probe:
         live = system
-        compared = compare_again(diagnosis, live, lambda: diagnose(declared, live.read()))
+        compared = compare_again(diagnosis, live, lambda: diagnose(live.inventory, live.read()))
     _show(compared, as_document=as_document)
     return DISAGREEMENT if compared.disagree else exit_code(compared.diagnosis)
 
 
-def _mend(diagnosis: Diagnosis, declared: Inventory, system: LiveSystem) -> Diagnosis:
-    for fix in fixes(diagnosis.findings):
-        click.echo(f"fix: {plain(fix.text)}", err=True)
-        execution = run_fix(fix.operations, system, telling(diagnosis.case.snapshot))
-        if execution.failure is not None:
-            raise OperationError(f"{execution.failure}; what was done of this fix is taken back")
-    return diagnose(declared, system.read())
+def _mended(declared: Inventory, *, no_probe: bool, as_document: bool) -> int:
+    """Carry out the fixes as one change, with all that a change has, and look again."""
+    with alone("diagnose --fix") as journal:
+        system = LiveSystem(declared)
+        diagnosis = diagnose(declared, system.read())
+        planned = plan_fixes(diagnosis)
+        code = 0
+        if planned.plan:
+            code = _carried_out(journal, planned, system, no_probe=no_probe)
+            diagnosis = diagnose(declared, system.read())
+    seen = _shown(diagnosis, system, no_probe=no_probe, as_document=as_document)
+    return code or seen
+
+
+def _carried_out(journal: Journal, planned: Planned, system: LiveSystem, *, no_probe: bool) -> int:
+    """0, or the exit code of a change that was taken back; all is said on stderr."""
+    for each in changes_in_words(planned.plan):
+        say(plain(each))
+    consent = Consent(disruption=True, accident=True)
+    probes = 0 if no_probe else SAMPLE
+    terms = Terms("diagnose --fix", system.inventory, consent, own_path(planned), probes=probes)
+    applied = carry_out(journal, planned, system, terms)
+    say(applied_text(applied, Paint()))
+    if applied.rollback is None and terms.confirm_within:
+        say(TO_CONFIRM.format(terms.confirm_within))
+    return code_of(applied)
 
 
 def _show(compared: Compared, *, as_document: bool) -> None:

@@ -5,7 +5,7 @@ import time
 
 import click
 
-from homelab.cli.carry import Terms, alone, carry_out, end, take_back, to_the_end
+from homelab.cli.carry import Terms, alone, carry_out, end, own_path, take_back, to_the_end
 from homelab.cli.change import show_applied, show_plan
 from homelab.cli.common import json_option, paint, say
 from homelab.errors import ConflictError, UsageError
@@ -13,8 +13,9 @@ from homelab.load import journal as texts
 from homelab.model.inventory import Inventory
 from homelab.model.revision import Ending, Outcome, Pending, Revision
 from homelab.model.snapshot import Snapshot
-from homelab.report.documents import as_json
+from homelab.report.documents import as_json, rollback_document
 from homelab.report.history_text import clock, history_document, history_text
+from homelab.report.plan_text import rollback_text
 from homelab.system.journal import Journal
 from homelab.system.live import LiveSystem
 from homelab.system.lock import locked
@@ -82,7 +83,7 @@ def rollback_command(
     if unconfirmed is not None:
         return _when_time_is_over(unconfirmed)
     if revision is None:
-        return _take_back_pending()
+        return _take_back_pending(as_document=as_document)
     with alone("rollback") as journal:
         to, declared = _target(journal, revision)
         system = LiveSystem(declared)
@@ -93,7 +94,8 @@ def rollback_command(
         planned = foresight.foresee(planned)
         if not as_document:
             show_plan(planned)
-        terms = Terms("rollback", None, carrying.Consent(disruption=yes, accident=True))
+        consent = carrying.Consent(disruption=yes, accident=True)
+        terms = Terms("rollback", None, consent, own_path(planned))
         applied = carry_out(journal, planned, system, terms)
     return show_applied(applied, planned, as_document=as_document)
 
@@ -114,27 +116,31 @@ def _target(journal: Journal, wanted: int) -> tuple[Snapshot, Inventory]:
     return texts.parse_after(files), texts.parse_inventory(files)
 
 
-def _take_back_pending() -> int:
+def _take_back_pending(*, as_document: bool) -> int:
     with locked("homelab rollback", wait=True, tell=say):
         journal = Journal()
         pending = to_the_end(journal)
-        if pending is None:
-            last = max(journal.numbers(), default=0)
-            click.echo("nothing is pending" + (NAME_ONE.format(last - 1) if last else ""))
-            return 0
-        because = "not wanted after all" if pending.waits else "cut short"
-        return _taken_back(journal, pending, because)
+        if pending is not None:
+            because = "not wanted after all" if pending.waits else "cut short"
+            return _taken_back(journal, pending, because, as_document=as_document)
+        last = max(journal.numbers(), default=0)
+    if as_document:
+        click.echo(as_json(rollback_document(None, (), (), ())))
+    else:
+        click.echo("nothing is pending" + (NAME_ONE.format(last - 1) if last else ""))
+    return 0
 
 
-def _taken_back(journal: Journal, pending: Pending, because: str) -> int:
+def _taken_back(
+    journal: Journal, pending: Pending, because: str, *, as_document: bool = False
+) -> int:
     returned = take_back(journal, pending, because)
-    if not returned.residue:
-        click.echo(f"rolled back: the lab is as before revision {pending.intent.revision}")
-        return 0
-    click.echo("not rolled back completely; what remains:")
-    for each in returned.residue:
-        click.echo(f"  {each}")
-    return STUCK
+    told = returned.residue, returned.fates, returned.lost
+    if as_document:
+        click.echo(as_json(rollback_document(pending.intent.revision, *told)))
+    else:
+        click.echo(rollback_text(*told, paint(), f"revision {pending.intent.revision}"))
+    return STUCK if returned.residue else 0
 
 
 def _when_time_is_over(revision: int) -> int:

@@ -71,8 +71,8 @@ class Discovery:
     def _steps(self, box: Box, oif: str, own: Address, ear: Ear, via: Address) -> Iterator[Step]:
         there = self._world.observed(ear.place)
         asks, says = _messages(own, via)
-        asks = replace(asks, mac_source=_mac(box, oif))
-        says = replace(says, mac_source=_mac(there, ear.link))
+        asks = asks._replace(mac_source=_mac(box, oif))
+        says = says._replace(mac_source=_mac(there, ear.link))
         if via.version == 6:
             yield box, "output", asks, Context(box, oif=oif), "ip"
         yield from self._over_bridges(asks, ear.crossings)
@@ -80,7 +80,7 @@ class Discovery:
             yield there, "prerouting", asks, Context(there, iif=ear.link), "ip"
             yield there, "input", asks, Context(there, iif=ear.link), "ip"
             yield there, "output", says, Context(there, oif=ear.link), "ip"
-        turned = (replace(e, physin=e.physout, physout=e.physin) for e in ear.crossings[::-1])
+        turned = (e._replace(physin=e.physout, physout=e.physin) for e in ear.crossings[::-1])
         yield from self._over_bridges(says, turned)
         if via.version == 6:
             yield box, "prerouting", says, Context(box, iif=oif), "ip"

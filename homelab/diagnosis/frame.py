@@ -1,13 +1,13 @@
 """A frame on layer 2: what it has passed, who hears it, where it leaves, and what keeps it back."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from homelab.diagnosis.vlan_filter import Tags, outer_vlan
 from homelab.model.place import Place
 
 
-@dataclass(frozen=True, slots=True)
-class Crossing:
+class Crossing(NamedTuple):
     """What a bridge does with the frame: from port to port, or from (None) or up to (None) itself."""
 
     place: Place
@@ -31,8 +31,7 @@ class Refusal:
     vlan: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ear:
+class Ear(NamedTuple):
     """A link that hears the frame; ``port`` if it came by a bridge's.
 
     ``is_far``: it is another machine, on the same LAN. ``refusal``: it would hear it but for that.
@@ -65,8 +64,7 @@ class Segment:
     blind: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """A frame at a link: on its way out, or (``inward``) in; with its VLAN tags and its past.
 
     ``mac`` is that of its sender, None where nobody in particular sends it.
@@ -84,7 +82,7 @@ class Frame:
 
     def refused(self, kind: str, link: str, text: str, vlan: int | None = None) -> "Frame":
         first = self.refusal or Refusal(kind, self.place, link, f"{self.place}: {text}", vlan)
-        return replace(self, refusal=first)
+        return self._replace(refusal=first)
 
     def mistagged(self, link: str, takes: str) -> "Frame":
         """Refused for its tag; on a LAN between machines a switch may put on and take off tags."""
@@ -96,4 +94,4 @@ class Frame:
         return self.refused("unmodelled" if self.is_far else "vlan", link, text, vlan)
 
     def at(self, place: Place, link: str, *, inward: bool) -> "Frame":
-        return replace(self, place=place, link=link, inward=inward, port=None)
+        return self._replace(place=place, link=link, inward=inward, port=None)

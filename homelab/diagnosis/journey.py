@@ -1,7 +1,7 @@
 """What is carried along one trace: conntrack of every place, the hops, and how it ended."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from homelab.diagnosis.box import Box
@@ -12,8 +12,7 @@ from homelab.model.place import Address, Place
 from homelab.model.trace import Cause, Hop
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(NamedTuple):
     """The packet came up to the sockets of ``place``; None for a machine that was not observed."""
 
     place: Place | None
@@ -158,7 +157,7 @@ class Journey:
         stage = hook if layer == "ip" else layer
         stage = f"bridged {stage}" if context.bridged else stage
         known = self.connections.get(box.place)
-        here = replace(context, connections=known) if known else context
+        here = context._replace(connections=known) if known else context
         passed: Traversal = box.firewall.traverse(hook, packet, here, layer)
         self.connections[box.place] = passed.connections
         for text in passed.notes:

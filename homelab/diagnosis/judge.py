@@ -3,6 +3,7 @@
 from collections.abc import Container, Iterator
 from dataclasses import replace
 
+from homelab.diagnosis.kernel_networks import KernelNetwork
 from homelab.diagnosis.tracer import Tracer
 from homelab.model.docker import Attachment, Daemon, DockerContainer, DockerNetwork
 from homelab.model.finding import Judgement, NetworkName
@@ -18,7 +19,7 @@ DEFAULT_BRIDGE = "bridge"
 def judge(
     inventory: Inventory, snapshot: Snapshot, only: Container[NetworkName] | None = None
 ) -> tuple[Judgement, ...]:
-    """With an inventory its networks, else every Docker bridge network; in a stable order.
+    """With an inventory its networks, else those of Docker and of the kernel; in a stable order.
 
     ``only``: judge no others than these.
     """
@@ -34,7 +35,12 @@ def judge(
         judged = [
             _found(*each, snapshot, tracer)
             for each in _networks(snapshot)
-            if only is None or _name(snapshot, each[0], each[2]) in only
+            if only is None or _name(snapshot, each[0], each[2].name) in only
+        ]
+        judged += [
+            _seen(each, snapshot, tracer)
+            for each in tracer.kernel_networks()
+            if only is None or _name(snapshot, each.place, each.bridge) in only
         ]
     return tuple(sorted(judged, key=lambda each: each.name))
 
@@ -47,17 +53,33 @@ def _networks(snapshot: Snapshot) -> Iterator[tuple[Place, Daemon, DockerNetwork
                 yield place, daemon, network
 
 
-def _name(snapshot: Snapshot, place: Place, network: DockerNetwork) -> NetworkName:
-    return NetworkName(snapshot.host, guest_of(place) or str(place), network.name)
+def _name(snapshot: Snapshot, place: Place, network: str) -> NetworkName:
+    return NetworkName(snapshot.host, guest_of(place) or str(place), network)
 
 
 def _found(
     place: Place, daemon: Daemon, network: DockerNetwork, snapshot: Snapshot, tracer: Tracer
 ) -> Judgement:
-    name = _name(snapshot, place, network)
+    name = _name(snapshot, place, network.name)
     targets = _from_lan(_targets(snapshot, place, daemon, network.name), tracer)
     subnets = tuple(each.subnet for each in network.subnets)
     return _judged(name, place, subnets, LAN, targets, tracer)
+
+
+def _seen(network: KernelNetwork, snapshot: Snapshot, tracer: Tracer) -> Judgement:
+    """A network that the kernel alone tells of."""
+    name = _name(snapshot, network.place, network.bridge)
+    targets = _from_lan(_members(network, snapshot), tracer)
+    return _judged(name, network.place, network.subnets, LAN, targets, tracer)
+
+
+def _members(network: KernelNetwork, snapshot: Snapshot) -> Iterator[Target]:
+    for place, address in network.members:
+        yield Target(address)
+        inside = snapshot.namespace(place)
+        port = _open_port(inside, address) if inside else None
+        if port is not None:
+            yield Target(address, "tcp", port)
 
 
 def _declared(network: ContainerNetwork, snapshot: Snapshot, tracer: Tracer) -> Judgement:

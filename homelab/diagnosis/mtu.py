@@ -5,7 +5,7 @@ drop what is longer than their MTU and room for one VLAN tag, and say nothing); 
 net/bridge/br_netfilter_hooks.c (with br_netfilter without that room).
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from homelab.diagnosis.box import Box
 from homelab.diagnosis.packet import Packet
@@ -19,8 +19,7 @@ TAG_ROOM = 4
 MOST_TAGS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(NamedTuple):
     """The greatest length that passes ``link`` of ``at``, which ``packet`` did at that moment.
 
     ``speaks``: who drops a longer one says so to its sender (ICMP fragmentation needed, packet too big).

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from homelab.diagnosis.answers import OWN, answers_arp, answers_ndp, asks_from
 from homelab.diagnosis.box import Box
@@ -44,8 +45,7 @@ class Nobody:
     vlan: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """``caller`` asks by ``link`` who has ``via``; ``address`` is its own (None: it has none)."""
 
     caller: Place

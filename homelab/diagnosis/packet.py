@@ -1,6 +1,6 @@
 """A packet on its way, and what conntrack knows of its connection: the values the model passes on."""
 
-from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from homelab.model.place import Address
 
@@ -14,8 +14,7 @@ TCP_HEADERS = {4: 40, 6: 60}
 """Length of the headers of IP and TCP without options: a full segment is the MSS and that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tuple:
+class Tuple(NamedTuple):
     """One direction of a connection as conntrack keys it; for ICMP ``sport`` is the id, both ways."""
 
     source: Address
@@ -34,8 +33,7 @@ class Tuple:
         return Tuple(self.destination, self.source, self.protocol, self.dport, self.sport)
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(NamedTuple):
     """A conntrack entry of one place: how the first packet came, and how its reply will come.
 
     Without NAT ``reply`` is the reverse of ``original``. ``mark`` is the connmark. ``replied``: a
@@ -63,8 +61,7 @@ class Connection:
         return moved or (not self.original.is_icmp and self.reply.dport != self.original.sport)
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(NamedTuple):
     """An IP packet. ``protocol`` is tcp, udp, icmp (IPv4) or icmp6 (IPv6).
 
     Or a question of ARP and its answer: ``protocol`` is arp then, and ``icmp_type`` the operation.
@@ -84,7 +81,7 @@ class Packet:
     dport: int = 0
     icmp_type: int | None = None
     icmp_code: int | None = None
-    flags: frozenset[str] = field(default_factory=frozenset)
+    flags: frozenset[str] = frozenset()
     ttl: int = 64
     length: int = 84
     tos: int = 0
@@ -94,11 +91,18 @@ class Packet:
     reply: bool = False
     connection: Connection | None = None
     inner: Tuple | None = None
-    mss: int | None = field(default=None, compare=False)
+    mss: int | None = None
 
     def __hash__(self) -> int:
         """Of what tells apart the packets that meet in one chain; equality looks at all."""
         return hash((self.protocol, self.sport, self.dport, self.mark, self.state))
+
+    def __eq__(self, other: object) -> bool:
+        """All fields but the last, which is ``mss``."""
+        return isinstance(other, Packet) and self[:-1] == other[:-1]
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
 
     @property
     def family(self) -> int:
@@ -126,4 +130,4 @@ class Packet:
         mark = self.mark if same_namespace else 0
         if self.connection is None and (self.state, self.reply, self.mark) == ("new", False, mark):
             return self
-        return replace(self, state="new", reply=False, connection=None, mark=mark)
+        return self._replace(state="new", reply=False, connection=None, mark=mark)

@@ -7,6 +7,7 @@ net/ipv6/fib6_rules.c.
 from bisect import insort
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from homelab.model.kernel import DEFAULT, LOCAL, MAIN, Namespace, NextHop, PolicyRule, Route
 from homelab.model.place import Address, Network
@@ -20,8 +21,7 @@ FAILING = ("blackhole", "unreachable", "prohibit")
 ENDING = {**{each: each for each in FAILING}, "unmodelled": "unknown"}
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What is looked up. ``iif`` is ``lo`` for a packet of this place itself."""
 
     destination: Address
@@ -35,8 +35,7 @@ class Question:
     tos: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """``kind`` is the route's type, ``none`` without a route, ``unknown`` when a rule cannot be judged.
 
     ``hops`` are the next hops that are alive; ``rule`` is the policy rule that decided.

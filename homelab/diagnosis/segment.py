@@ -7,7 +7,6 @@ Facts: veth(4), bridge(8), br_handle_frame and should_deliver in net/bridge, dri
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TypeAlias
 
 from homelab.diagnosis import virtual_function, vlan_filter
@@ -131,7 +130,7 @@ class Ether:
         if not frame.is_far:
             for place, link in self._world.outer:
                 if place != frame.place:
-                    yield replace(frame.at(place, link.name, inward=True), is_far=True)
+                    yield frame.at(place, link.name, inward=True)._replace(is_far=True)
 
     def _down(self, link: Link, frame: Frame) -> Iterator[_Found]:
         """From a VLAN or macvlan link to what it stands on; a macvlan never hears its parent."""
@@ -143,7 +142,7 @@ class Ether:
         place, parent = found
         below = frame.at(place, parent.name, inward=False)
         if link.kind == "vlan":
-            yield replace(below, tags=(*frame.tags, vlan_filter.tag_of(link)))
+            yield below._replace(tags=(*frame.tags, vlan_filter.tag_of(link)))
             return
         yield below
         # Its parent and what stands beside it in another mode do not hear it.
@@ -177,7 +176,7 @@ class Ether:
                 if frame.tags[-1:] != (vlan_filter.tag_of(each),):
                     number = each.options.get("vlan_id", "")
                     up = up.mistagged(each.name, f"frames of VLAN {number} only")
-                yield replace(up, tags=frame.tags[:-1])
+                yield up._replace(tags=frame.tags[:-1])
             elif mode_of(each) is None:
                 yield f"{place}: {each.kind} {each.name} is not modelled in its mode"
             else:
@@ -215,7 +214,7 @@ class Ether:
             frame = frame.refused("vlan", (come_by or bridge).name, why, inside.vlan or 0)
         if come_by is not None:
             up = self._leaving(bridge, bridge, come_by, inside, frame)
-            yield from self._up(bridge, replace(up, link=bridge.name, port=come_by.name))
+            yield from self._up(bridge, up._replace(link=bridge.name, port=come_by.name))
         for each in box.slaves(bridge):
             if _may_turn(come_by, each):
                 out = self._leaving(bridge, each, come_by, inside, frame)
@@ -230,7 +229,7 @@ class Ether:
             tags, why = vlan_filter.leave(bridge, to, inside)
         physin, physout = (x.name if x and x is not bridge else None for x in (come_by, to))
         crossing = Crossing(frame.place, bridge.name, physin, physout, bool(tags))
-        crossed = replace(frame, tags=tags, crossings=(*frame.crossings, crossing))
+        crossed = frame._replace(tags=tags, crossings=(*frame.crossings, crossing))
         if why:
             crossed = crossed.refused("vlan", to.name, why, inside.vlan)
         if to.up and to.port is not None and to.port.state != "forwarding":

@@ -1,7 +1,5 @@
 """What a place does with a packet that came up to its sockets: an answer, a refusal, or nothing."""
 
-from dataclasses import replace
-
 from homelab.diagnosis.box import Box
 from homelab.diagnosis.journey import Arrived, Ended, Journey
 from homelab.diagnosis.packet import DATAGRAM, ECHO_REPLY, HEADER, SYN, Packet
@@ -37,8 +35,8 @@ def reply_to(box: Box, arrived: Arrived, journey: Journey) -> Packet | Ended:
         )
     header = HEADER[packet.family]
     if packet.protocol != "tcp":
-        return replace(turned(packet), length=header + DATAGRAM)
-    return replace(turned(packet), flags=frozenset({"SYN", "ACK"}), length=header + SYN)
+        return turned(packet)._replace(length=header + DATAGRAM)
+    return turned(packet)._replace(flags=frozenset({"SYN", "ACK"}), length=header + SYN)
 
 
 def turned(packet: Packet) -> Packet:
@@ -59,8 +57,8 @@ def _echo(box: Box, packet: Packet, journey: Journey) -> Packet | Ended:
         return journey.ended(box.place, "socket", "sysctl", text, packet, key=key)
     # icmp_reply and icmpv6_echo_reply keep the type of service.
     kind = ECHO_REPLY[packet.family]
-    return replace(
-        turned(packet), icmp_type=kind, icmp_code=0, length=packet.length, tos=packet.tos
+    return turned(packet)._replace(
+        icmp_type=kind, icmp_code=0, length=packet.length, tos=packet.tos
     )
 
 

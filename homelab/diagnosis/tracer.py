@@ -1,14 +1,15 @@
 """Follow one packet there and its answer back, and say what became of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from homelab.diagnosis.discovery import Discovery
 from homelab.diagnosis.journey import Fork, Journey
+from homelab.diagnosis.kernel_networks import KernelNetwork, kernel_networks
 from homelab.diagnosis.neighbours import Claims
 from homelab.diagnosis.segment import Ether
 from homelab.diagnosis.trip import Ground, Trip
-from homelab.diagnosis.vantage import Vantage, far_end, free_address, uplink_name, vantage
+from homelab.diagnosis.vantage import Vantage, far_end, free_address, routers, uplink_name, vantage
 from homelab.diagnosis.world import World
 from homelab.model.place import HOST, LAN, Address, Network, Place
 from homelab.model.proof import Sender
@@ -55,6 +56,10 @@ class Tracer:
         """The address of the imagined client in the LAN; None where there is no such place."""
         found = self._vantage(LAN, family)
         return None if isinstance(found, str) else found.source
+
+    def kernel_networks(self) -> Iterator[KernelNetwork]:
+        """The networks that the kernel alone tells of, in the order of the places."""
+        return kernel_networks(self._world, routers(self._world))
 
     def entry_link(self, family: int = 4) -> str:
         """The host's link by which a packet of the LAN comes in; "" where that is not known."""

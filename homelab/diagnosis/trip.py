@@ -194,7 +194,7 @@ class Trip:
 def with_mss(packet: Packet, sender: Side | None) -> Packet:
     """A SYN says how much its sender takes at once (RFC 9293, 3.7.1)."""
     tells = sender is not None and "SYN" in packet.flags
-    return replace(packet, mss=sender.mss) if sender is not None and tells else packet
+    return packet._replace(mss=sender.mss) if sender is not None and tells else packet
 
 
 def refusal_of(box: Box, ended: Ended) -> Packet:
@@ -203,8 +203,8 @@ def refusal_of(box: Box, ended: Ended) -> Packet:
     if ended.answer == "tcp-reset":
         # tcp_v4_send_reset and tcp_v6_send_response keep the type of service.
         length = HEADER[packet.family] + RST
-        reset = replace(
-            turned(packet), flags=frozenset({"RST", "ACK"}), length=length, tos=packet.tos
+        reset = turned(packet)._replace(
+            flags=frozenset({"RST", "ACK"}), length=length, tos=packet.tos
         )
         return _attached(reset, packet) if ended.cause.kind == "rule" else reset
     error = error_about(box, packet, ended.answer or "")
@@ -217,4 +217,4 @@ def _attached(refusal: Packet, packet: Packet) -> Packet:
     # nf_conntrack_attach, by nf_send_reset, icmp_glue_bits and icmpv6_getfrag
     if packet.connection is None:
         return refusal
-    return replace(refusal, connection=packet.connection, state="related", reply=not packet.reply)
+    return refusal._replace(connection=packet.connection, state="related", reply=not packet.reply)

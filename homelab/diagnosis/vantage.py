@@ -1,7 +1,8 @@
 """Where a packet starts: the names a user may give, placed in what was observed.
 
 ``lan`` is a client that is only imagined, with a free address of the uplink's subnet. It enters where a
-LAN client would: at the router if that was observed, else at the host's uplink.
+LAN client would: at the router if that was observed, be it only as the place that has the gateway's address,
+else at the host's uplink.
 """
 
 from dataclasses import dataclass
@@ -145,11 +146,33 @@ def _lan(world: World, family: int, named: str | None) -> Vantage | str:
     if isinstance(uplink, str):
         return uplink
     client = free_address(world, uplink.interface.network)
-    router, subnet = world.box(ROUTER), uplink.interface.network
+    router, subnet = _router(world, host, family), uplink.interface.network
     for each in router.here.addresses if router else ():
         if router and each.interface.ip in subnet and each.link in router.by_name:
             return _entry(world, router, each.link, client, subnet)
     return _entry(world, host, uplink.link, client, subnet)
+
+
+def _router(world: World, host: Box, family: int) -> Box | None:
+    """The router, or the place that has the address of the host's gateway and hangs on the host."""
+    hop = host.tables.lookup(Question(NOWHERE[family])).hop
+    return world.box(ROUTER) or (_owner(world, host, hop.via) if hop and hop.via else None)
+
+
+def routers(world: World) -> frozenset[Place]:
+    """The router of each family, as far as it was observed."""
+    host = world.box(HOST)
+    found = (_router(world, host, family) for family in (4, 6)) if host else ()
+    return frozenset(each.place for each in found if each)
+
+
+def _owner(world: World, host: Box, gateway: Address) -> Box | None:
+    """Not one of a foreign lab on the same machine that happens to use the same addresses."""
+    behind = world.joined(host.place)
+    for box in world.boxes():
+        if box.place in behind and gateway in (each.interface.ip for each in box.here.addresses):
+            return box if box.place != host.place else None
+    return None
 
 
 def free_address(world: World, network: Network) -> Address:

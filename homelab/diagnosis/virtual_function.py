@@ -5,7 +5,7 @@ comes for it with that tag loses it. With `spoofchk on` a frame whose source is 
 dropped: cards let through addresses that the VF's driver asked for (igb_set_vf_mac_filter in drivers/net/ethernet/intel).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from homelab.diagnosis.frame import Frame
 from homelab.diagnosis.vlan_filter import DEFAULT_PROTOCOL
@@ -35,7 +35,7 @@ def leaving(function: Function | None, frame: Frame) -> Frame:
         text = f"{function.name} checks for spoofing, and may drop frames of {frame.mac}"
         frame = _refused(function, frame, text)
     tags = (*frame.tags, (DEFAULT_PROTOCOL, str(vf.vlan))) if vf.vlan else frame.tags
-    return replace(frame, tags=tags)
+    return frame._replace(tags=tags)
 
 
 def entering(function: Function | None, frame: Frame) -> Frame:
@@ -44,12 +44,12 @@ def entering(function: Function | None, frame: Frame) -> Frame:
         return frame
     number = function.vf.vlan
     if frame.tags[-1:] != ((DEFAULT_PROTOCOL, str(number)),):
-        there = replace(frame, place=function.place)
+        there = frame._replace(place=function.place)
         there = there.mistagged(function.card, f"frames of VLAN {number} only for {function.name}")
-        return replace(there, place=frame.place, tags=frame.tags[:-1])
-    return replace(frame, tags=frame.tags[:-1])
+        return there._replace(place=frame.place, tags=frame.tags[:-1])
+    return frame._replace(tags=frame.tags[:-1])
 
 
 def _refused(function: Function, frame: Frame, text: str) -> Frame:
-    there = replace(frame, place=function.place).refused("unmodelled", function.card, text)
-    return replace(there, place=frame.place)
+    there = frame._replace(place=function.place).refused("unmodelled", function.card, text)
+    return there._replace(place=frame.place)

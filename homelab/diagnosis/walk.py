@@ -129,8 +129,8 @@ class Walk:
         size = box.route_mtu(answer.route, hop, packet.family)
         out = (hop.link if hop else None) or ""
         self._journey.limit(box.place, out, size, packet, iif=iif, speaks=True)
-        aged = replace(packet, ttl=packet.ttl - 1)
-        on = replace(context, oif=self._way_out(box, answer))
+        aged = packet._replace(ttl=packet.ttl - 1)
+        on = context._replace(oif=self._way_out(box, answer))
         after, ended = self._journey.hook(box, "forward", aged, on)
         return ended or self._leave(box, after, answer, on)
 

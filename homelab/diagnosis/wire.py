@@ -4,7 +4,8 @@ Facts: br_nf_pre_routing, br_nf_forward_ip and br_nf_post_routing in net/bridge/
 nftables' families bridge and netdev (nft(8)).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from homelab.diagnosis.box import Box
 from homelab.diagnosis.bridge_hooks import bridge_hooks
@@ -21,8 +22,7 @@ from homelab.diagnosis.world import World
 from homelab.model.place import Address
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(NamedTuple):
     """The packet came up at a link of ``box``."""
 
     box: Box
@@ -54,7 +54,7 @@ class Wire:
             if refused is not None:
                 return refused
         link = box.by_name.get(oif)
-        packet = replace(packet, mac_source=link.mac if link else None)
+        packet = packet._replace(mac_source=link.mac if link else None)
         packet, ended = self._journey.hook(
             box, "egress", packet, Context(box, oif=oif, framed=True), "netdev"
         )

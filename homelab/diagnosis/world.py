@@ -65,6 +65,17 @@ class World:
                 return there.place, other.name
         return None
 
+    def joined(self, start: Place, beyond: frozenset[Place] = frozenset()) -> set[Place]:
+        """The places that hang together with this one, link by link, without a step to ``beyond``."""
+        found, waiting = {start}, [start]
+        while waiting:
+            box = self.box(waiting.pop())
+            links = [(box.place, each) for each in box.here.links] if box else []
+            ends = {end[0] for each in links if (end := self.peer(*each) or self.parent(*each))}
+            waiting += ends - found - beyond
+            found |= ends - beyond
+        return found
+
     def _candidates(self, place: Place, link: Link) -> tuple[Box, ...]:
         """Namespaces in which the other end may lie: one when the kernel's netns id is known."""
         here = self.box(place)

@@ -14,6 +14,7 @@ from homelab.model.inventory import Inventory
 from homelab.model.operation import Operation
 from homelab.model.revision import Ending, Intent, Pending, Revision
 from homelab.model.snapshot import Snapshot
+from homelab.model.trace import Target
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 OPERATIONS = {each.__name__: each for each in get_args(Operation)}
 INTENT, BEFORE, INVENTORY = "intent.json", "before.json", "inventory.json"
 STEPS, APPLIED, ENDING, AFTER = "steps.jsonl", "applied", "ending.json", "after.json"
+FLOWS = "flows.json"
 PLAN = "homelab.saved-plan/1"
 Wanted = TypeVar("Wanted")
 
@@ -35,6 +37,10 @@ def opening(intent: Intent, before: Snapshot, inventory: Inventory) -> dict[str,
 def dump_step(operation: Operation) -> str:
     """One line; the operation's class stands in ``is``."""
     return json.dumps({"is": type(operation).__name__, **_plain(operation)})
+
+
+def dump_flows(flows: Sequence[Target]) -> str:
+    return _text(list(flows))
 
 
 def dump_ending(ending: Ending) -> str:
@@ -83,6 +89,7 @@ def parse_pending(files: Mapping[str, str]) -> Pending | None:
         parse_inventory(files),
         tuple(_steps(files.get(STEPS, ""))),
         waits=APPLIED in files,
+        flows=_flows(files),
     )
 
 
@@ -104,6 +111,17 @@ def parse_before(files: Mapping[str, str]) -> Snapshot:
 def parse_after(files: Mapping[str, str]) -> Snapshot:
     """The lab as a revision left it."""
     return _snapshot(files, AFTER)
+
+
+def _flows(files: Mapping[str, str]) -> tuple[Target, ...]:
+    """The flows that worked before; a change that was cut short early has not found them yet."""
+    try:
+        found: tuple[Target, ...] = _adapter(tuple[Target, ...]).validate_json(
+            files.get(FLOWS, "[]")
+        )
+    except ValueError as error:
+        raise _damaged(FLOWS, error) from error
+    return found
 
 
 def _steps(text: str) -> Iterator[Operation]:

@@ -78,6 +78,11 @@ class DockerNetwork:
     options: Mapping[str, str] = field(default_factory=lambda: Empty)
     labels: Mapping[str, str] = field(default_factory=lambda: Empty)
 
+    @property
+    def subnets_text(self) -> str:
+        """``10.90.1.0/24,fd90::/64``: the same whatever the order in which Docker lists them."""
+        return ",".join(sorted(str(each.subnet) for each in self.subnets))
+
 
 @dataclass(frozen=True, slots=True)
 class Daemon:

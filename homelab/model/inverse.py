@@ -1,5 +1,6 @@
 """The way back: the operations that undo an operation."""
 
+from dataclasses import replace
 from typing import assert_never
 
 from homelab.model import operation as op
@@ -8,18 +9,21 @@ from homelab.model import operation as op
 def inverse(operation: op.Operation) -> tuple[op.Operation, ...]:
     """What brings back the state before; empty where there is nothing to bring back.
 
-    A restart and a start are not undone: they change no configuration.
+    A restart and a start are not undone: they change no configuration. What was tracked of a connection
+    is made again by its next packet.
     """
     match operation:
+        case op.AddRoute() | op.DeleteRoute() | op.MarkRoute():
+            return (_route(operation),)
         case (
-            op.AddRoute()
-            | op.DeleteRoute()
-            | op.AddFilterRule()
+            op.AddFilterRule()
             | op.DeleteFilterRule()
             | op.SetIngressFilter()
             | op.DeleteIngressFilter()
         ):
-            return (_kernel(operation),)
+            return (_rule(operation),)
+        case op.ForgetConnections():
+            return ()
         case op.SetSysctl() | op.KeepSysctl() | op.ForgetSysctl():
             return (_sysctl(operation),)
         case op.SetInstanceConfig() | op.SetInstanceDevice() | op.RestartInstance():
@@ -36,19 +40,25 @@ def inverse(operation: op.Operation) -> tuple[op.Operation, ...]:
             assert_never(operation)
 
 
-def _kernel(
-    operation: op.AddRoute
-    | op.DeleteRoute
-    | op.AddFilterRule
-    | op.DeleteFilterRule
-    | op.SetIngressFilter
-    | op.DeleteIngressFilter,
-) -> op.Operation:
+def _route(operation: op.AddRoute | op.DeleteRoute | op.MarkRoute) -> op.Operation:
     match operation:
         case op.AddRoute(place, route):
             return op.DeleteRoute(place, route)
         case op.DeleteRoute(place, route):
             return op.AddRoute(place, route)
+        case op.MarkRoute(place, route, protocol):
+            return op.MarkRoute(place, replace(route, protocol=protocol), route.protocol)
+        case _:
+            assert_never(operation)
+
+
+def _rule(
+    operation: op.AddFilterRule
+    | op.DeleteFilterRule
+    | op.SetIngressFilter
+    | op.DeleteIngressFilter,
+) -> op.Operation:
+    match operation:
         case op.AddFilterRule(place, rule):
             return op.DeleteFilterRule(place, rule)
         case op.DeleteFilterRule(place, rule):

@@ -8,6 +8,13 @@ from homelab.model.kernel import Empty
 MARK = "user.homelab."
 """Prefix of the configuration keys with which homelab marks what it set in LXD or Incus."""
 
+ADOPTED = f"{MARK}adopted."
+"""Prefix of the keys of an instance that say which Docker networks in it were taken over as they were.
+
+Docker has no way to label a network that exists. The value is the network's subnets: one that is made
+anew under the same name and on others is not meant.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Instance:

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from homelab.model.docker import Attachment, DockerNetwork
 from homelab.model.kernel import Route
-from homelab.model.place import Network, Place
+from homelab.model.place import Address, Network, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,23 @@ class DeleteRoute:
 
     place: Place
     route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRoute:
+    """Give a route another protocol, in place: one of the two is homelab's own number, and nothing else changes."""
+
+    place: Place
+    route: Route
+    protocol: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetConnections:
+    """``conntrack -D`` of every tracked connection from or to one of these addresses, and of no other."""
+
+    place: Place
+    addresses: tuple[Address, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +157,15 @@ class FilterRule:
 
 @dataclass(frozen=True, slots=True)
 class AddFilterRule:
-    """Put the rule into the chain HOMELAB, making the chain, and its jump the parent's first rule."""
+    """Put the rule into the chain HOMELAB, making the chain, and its jump the parent's first rule.
+
+    ``jump`` is the number of the jump in the parent; another than 1 brings back what somebody else had
+    made of it, 0 is no jump at all.
+    """
 
     place: Place
     rule: FilterRule
+    jump: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +218,8 @@ class DeleteIngressFilter:
 Operation: TypeAlias = (
     AddRoute
     | DeleteRoute
+    | MarkRoute
+    | ForgetConnections
     | SetSysctl
     | KeepSysctl
     | ForgetSysctl

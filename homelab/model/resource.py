@@ -19,6 +19,11 @@ class Key(NamedTuple):
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
 
+    @property
+    def handle(self) -> str:
+        """One word for it on a command line: ``docker-network:web/apps``."""
+        return f"{self.kind.replace(' ', '-')}:{self.name.replace(' ', '/')}"
+
 
 @dataclass(frozen=True, slots=True)
 class Resource(ABC):
@@ -42,6 +47,13 @@ class Resource(ABC):
     @abstractmethod
     def actual(cls, snapshot: Snapshot) -> Iterator[Self]:
         """What is there and bears our mark, and nothing else."""
+
+    @classmethod
+    def adoptable(
+        cls, inventory: Inventory, snapshot: Snapshot
+    ) -> Iterator[tuple[Self, tuple[Operation, ...]]]:
+        """Foreign things that are where declared ones should be: as they are, with what marks them as ours."""
+        return iter(())
 
     def obstacles(self, snapshot: Snapshot) -> Iterator[str]:
         """Foreign things that stand where this should be: each a whole error message."""

@@ -6,6 +6,7 @@ from enum import Enum
 from homelab.model.inventory import Inventory
 from homelab.model.operation import Operation
 from homelab.model.snapshot import Snapshot
+from homelab.model.trace import Target
 
 
 class Outcome(Enum):
@@ -49,7 +50,8 @@ class Ending:
 class Pending:
     """A change that has not ended: under way, cut short, or waiting to be confirmed.
 
-    ``inventory`` tells how its hosts and routers are reached. ``started`` has every operation that may have touched the lab, in order; the last one may not have.
+    ``inventory`` tells how its hosts and routers are reached. ``started`` has every operation that may
+    have touched the lab, in order; the last one may not have. ``flows`` are those that worked before.
     """
 
     intent: Intent
@@ -57,6 +59,7 @@ class Pending:
     inventory: Inventory
     started: tuple[Operation, ...]
     waits: bool = False
+    flows: tuple[Target, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from homelab.model.docker import Daemon, DaemonFile
+from homelab.model.docker import LABEL, Daemon, DaemonFile, DockerNetwork
 from homelab.model.kernel import Namespace
-from homelab.model.lxc import Instance, Runtime
+from homelab.model.lxc import ADOPTED, Instance, Runtime
 from homelab.model.place import HOST, Place, guest
 
 SCHEMA = "homelab.snapshot/1"
@@ -53,6 +53,18 @@ class Snapshot:
         if self.runtime is None:
             return None
         return next((each for each in self.runtime.instances if each.name == name), None)
+
+    def owns(self, inside: str, network: DockerNetwork) -> bool:
+        """Whether a Docker network in a guest is homelab's: by its label, or since it was adopted."""
+        return network.labels.get(LABEL) == f"{inside}/{network.name}" or self.adopted(
+            inside, network
+        )
+
+    def adopted(self, inside: str, network: DockerNetwork) -> bool:
+        """Whether it was taken over as it was: its guest has a note that says so."""
+        instance = self.instance(inside)
+        note = instance.config.get(ADOPTED + network.name) if instance else None
+        return note is not None and note == network.subnets_text
 
     def daemon(self, guest_name: str) -> Daemon | None:
         return self.daemons.get(guest(guest_name))

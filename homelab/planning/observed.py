@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_interface, ip_network
 
-from homelab.model.docker import LABEL
 from homelab.model.kernel import LOCAL, Namespace, NextHop, Route
 from homelab.model.place import HOST, ROUTER, Address, Network, Place, guest, guest_of
 from homelab.model.snapshot import PROTOCOL, Snapshot
@@ -75,7 +74,7 @@ def docker_networks(snapshot: Snapshot) -> Iterator[Seen]:
         inside = guest_of(place)
         for each in daemon.networks:
             name = None if inside is None else f"{inside}/{each.name}"
-            owned = name is not None and each.labels.get(LABEL) == name
+            owned = inside is not None and snapshot.owns(inside, each)
             for one in each.subnets:
                 yield Seen(one.subnet, f"{place}: Docker network {each.name}", name, owned)
 
@@ -131,7 +130,7 @@ def owned_subnets(snapshot: Snapshot, guest_name: str, name: str) -> tuple[Netwo
     return tuple(
         one.subnet
         for each in (daemon.networks if daemon else ())
-        if each.name == name and each.labels.get(LABEL) == f"{guest_name}/{name}"
+        if each.name == name and snapshot.owns(guest_name, each)
         for one in each.subnets
     )
 

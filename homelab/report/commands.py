@@ -2,7 +2,8 @@
 
 import shlex
 from collections.abc import Iterator
-from typing import assert_never
+from dataclasses import replace
+from typing import TypeAlias, assert_never
 
 from homelab.model import operation as op
 from homelab.model.docker import Attachment, DockerNetwork
@@ -11,6 +12,15 @@ from homelab.model.kernel import MAIN, Route
 from homelab.model.place import HOST, Place
 from homelab.model.snapshot import Snapshot
 
+Kernel: TypeAlias = (
+    op.AddRoute
+    | op.DeleteRoute
+    | op.MarkRoute
+    | op.ForgetConnections
+    | op.SetSysctl
+    | op.KeepSysctl
+    | op.ForgetSysctl
+)
 CLIENTS = {"lxd": "lxc", "incus": "incus"}
 
 
@@ -46,16 +56,16 @@ def _enter(place: Place, snapshot: Snapshot, client: str, words: list[str]) -> s
 
 def _words(operation: op.Operation, client: str) -> Iterator[list[str]]:
     match operation:
-        case op.AddRoute(_, route):
-            yield ["ip", *_family(route), "route", "add", *_route(route)]
-        case op.DeleteRoute(_, route):
-            yield ["ip", *_family(route), "route", "del", *_route(route)]
-        case op.SetSysctl(_, key, value):
-            yield ["sysctl", "-w", f"{key}={value}"]
-        case op.KeepSysctl(_, key, value):
-            yield ["#", f"keep {key}={value} in /etc/sysctl.d/60-homelab.conf"]
-        case op.ForgetSysctl(_, key):
-            yield ["#", f"take {key} out of /etc/sysctl.d/60-homelab.conf"]
+        case (
+            op.AddRoute()
+            | op.DeleteRoute()
+            | op.MarkRoute()
+            | op.ForgetConnections()
+            | op.SetSysctl()
+            | op.KeepSysctl()
+            | op.ForgetSysctl()
+        ):
+            yield from _kernel_words(operation)
         case op.AddFilterRule() | op.DeleteFilterRule():
             yield from _filter_words(operation)
         case op.SetIngressFilter() | op.DeleteIngressFilter():
@@ -70,6 +80,34 @@ def _words(operation: op.Operation, client: str) -> Iterator[list[str]]:
             | op.StartContainer()
         ):
             yield _docker_words(operation)
+        case _:
+            assert_never(operation)
+
+
+def _kernel_words(operation: Kernel) -> Iterator[list[str]]:
+    match operation:
+        case op.AddRoute(_, route):
+            yield ["ip", *_family(route), "route", "add", *_route(route)]
+        case op.DeleteRoute(_, route):
+            yield ["ip", *_family(route), "route", "del", *_route(route)]
+        case op.MarkRoute(_, route, protocol):
+            yield [
+                "ip",
+                *_family(route),
+                "route",
+                "change",
+                *_route(replace(route, protocol=protocol)),
+            ]
+        case op.ForgetConnections(_, addresses):
+            for each in addresses:
+                yield ["conntrack", "-D", "-s", str(each)]
+                yield ["conntrack", "-D", "-d", str(each)]
+        case op.SetSysctl(_, key, value):
+            yield ["sysctl", "-w", f"{key}={value}"]
+        case op.KeepSysctl(_, key, value):
+            yield ["#", f"keep {key}={value} in /etc/sysctl.d/60-homelab.conf"]
+        case op.ForgetSysctl(_, key):
+            yield ["#", f"take {key} out of /etc/sysctl.d/60-homelab.conf"]
         case _:
             assert_never(operation)
 

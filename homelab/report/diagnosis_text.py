@@ -42,13 +42,30 @@ def plain_lines(lines: Sequence[str]) -> str:
 
 def _networks(case: Case, paint: Paint) -> Iterator[str]:
     if not case.judgements:
-        yield "no Docker network in any guest was found"
+        yield from _nothing(case.snapshot)
         return
     names = {each.name: f"{each.name.guest}/{each.name.network}" for each in case.judgements}
     width = max(map(len, names.values()))
     for each in case.judgements:
         subnets = " ".join(map(str, each.subnets)) or "no subnet"
         yield f"{plain(names[each.name]):{width}}  {subnets:18}  {_verdict(each, case, paint)}"
+
+
+def _nothing(snapshot: Snapshot) -> Iterator[str]:
+    """Why there was nothing to judge, and where to look instead."""
+    runtime = snapshot.runtime
+    if runtime is not None:
+        count = len(runtime.instances)
+        yield f"no container network was found in the {count} guests of {runtime.name} on this machine"
+        return
+    yield "no container network was found: this machine has no LXD or Incus that answers"
+    named = sorted(each[6:] for each in snapshot.namespaces if each.startswith("netns:"))
+    if named:
+        names = plain(", ".join(named[:NAMED])) + (", …" if len(named) > NAMED else "")
+        yield f"its named network namespaces have none that hangs together with this one: {names}"
+        yield "if one of them is the host of a lab: ip netns exec NAME homelab diagnose"
+    else:
+        yield "run `homelab diagnose` as root on the machine that runs the guests"
 
 
 def _verdict(judgement: Judgement, case: Case, paint: Paint) -> str:

@@ -5,7 +5,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from homelab.model.finding import Case, Finding, Fix, Judgement
-from homelab.model.plan import Applied, Change, Create, Delete, Execution, Plan
+from homelab.model.plan import (
+    Adopt,
+    Applied,
+    Change,
+    Create,
+    Delete,
+    Execution,
+    Fate,
+    Mend,
+    Plan,
+    ProbeLost,
+    Replace,
+    guest_of_change,
+)
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Cause, Hop, Large, Trace
 from homelab.report.commands import commands
@@ -169,16 +182,16 @@ def plan_document(
 
 
 def change_document(change: Change, snapshot: Snapshot) -> Document:
-    old = None if isinstance(change, Create) else change.old
-    new = None if isinstance(change, Delete) else change.new
-    resource = new or old
+    old = change.old if isinstance(change, Replace | Delete) else None
+    new = change.new if isinstance(change, Create | Replace | Adopt) else None
+    said = change.text if isinstance(change, Mend) else None
     return {
         "action": type(change).__name__.lower(),
         "kind": change.key.kind,
         "name": change.key.name,
-        "guest": resource.guest if resource else None,
+        "guest": guest_of_change(change),
         "old": old.describe() if old else None,
-        "new": new.describe() if new else None,
+        "new": new.describe() if new else said,
         "disruption": change.disruption,
         "commands": [line for each in change.operations for line in commands(each, snapshot)],
     }
@@ -190,13 +203,54 @@ def applied_document(applied: Applied, snapshot: Snapshot, outcome: str) -> Docu
         "outcome": outcome,
         "changes": [change_document(each, snapshot) for each in applied.plan.changes],
         "failure": applied.execution.failure,
-        "lost": [
-            {"from": each.origin, "to": each.target, "before": each.before, "after": each.after}
-            for each in applied.lost
-        ],
+        "lost": _flows(applied.lost),
+        "kept": applied.kept,
+        "fresh": applied.fresh,
+        "silent": _flows(applied.silent),
         "rollback": _execution(applied.rollback),
         "residue": list(applied.residue),
+        "objects": _fates(applied.fates),
+        "still_lost": _flows(applied.still_lost),
     }
+
+
+def rollback_document(
+    revision: int | None,
+    residue: Sequence[str],
+    fates: Sequence[Fate],
+    lost: Sequence[ProbeLost],
+) -> Document:
+    """What became of a pending change; ``revision`` None: none was pending."""
+    done = "not rolled back completely" if residue else "rolled back"
+    return {
+        "schema": "homelab.rollback/1",
+        "revision": revision,
+        "outcome": "nothing is pending" if revision is None else done,
+        "residue": list(residue),
+        "objects": _fates(fates),
+        "still_lost": _flows(lost),
+    }
+
+
+def adoptable_document(found: Mapping[str, Adopt], snapshot: Snapshot) -> Document:
+    """What `homelab adopt` could take over, each with the commands that would mark it."""
+    return {
+        "schema": "homelab.adoptable/1",
+        "objects": [
+            {"object": handle, **change_document(each, snapshot)} for handle, each in found.items()
+        ],
+    }
+
+
+def _flows(lost: Sequence[ProbeLost]) -> list[Document]:
+    return [
+        {"from": each.origin, "to": each.target, "before": each.before, "after": each.after}
+        for each in lost
+    ]
+
+
+def _fates(fates: Sequence[Fate]) -> list[Document]:
+    return [{"name": each.name, "result": each.kind.value, "text": each.text} for each in fates]
 
 
 def _execution(execution: Execution | None) -> Document | None:

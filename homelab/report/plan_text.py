@@ -3,12 +3,31 @@
 from collections.abc import Iterator, Sequence
 
 from homelab.model.finding import Judgement
-from homelab.model.plan import Applied, Change, Create, Delete, Plan, Replace
+from homelab.model.plan import (
+    Adopt,
+    Applied,
+    Change,
+    Create,
+    Delete,
+    Fate,
+    FateKind,
+    Mend,
+    Plan,
+    ProbeLost,
+    Replace,
+    guest_of_change,
+)
 from homelab.model.snapshot import Snapshot
 from homelab.report.commands import commands
 from homelab.report.paint import Paint, plain
 
-SIGN = {Create: ("good", "+"), Replace: ("warn", "~"), Delete: ("bad", "-")}
+SIGN = {
+    Create: ("good", "+"),
+    Replace: ("warn", "~"),
+    Delete: ("bad", "-"),
+    Adopt: ("warn", "="),
+    Mend: ("warn", "!"),
+}
 
 
 def plan_text(plan: Plan, snapshot: Snapshot, paint: Paint, *, with_commands: bool = False) -> str:
@@ -26,7 +45,9 @@ def summary(plan: Plan) -> str:
     def count(kind: type[Change]) -> int:
         return sum(isinstance(each, kind) for each in plan.changes)
 
-    return f"{count(Create)} to add, {count(Replace)} to change, {count(Delete)} to remove"
+    counts = f"{count(Create)} to add, {count(Replace)} to change, {count(Delete)} to remove"
+    more = ((Adopt, "to adopt"), (Mend, "to mend"))
+    return ", ".join((counts, *(f"{count(kind)} {verb}" for kind, verb in more if count(kind))))
 
 
 def changes_in_words(plan: Plan) -> tuple[str, ...]:
@@ -37,8 +58,7 @@ def changes_in_words(plan: Plan) -> tuple[str, ...]:
 def _by_guest(plan: Plan) -> dict[str | None, list[Change]]:
     grouped: dict[str | None, list[Change]] = {}
     for each in plan.changes:
-        resource = each.old if isinstance(each, Delete) else each.new
-        grouped.setdefault(resource.guest, []).append(each)
+        grouped.setdefault(guest_of_change(each), []).append(each)
     return grouped
 
 
@@ -62,6 +82,10 @@ def _value(change: Change) -> str:
             return f"{old.describe()} → {new.describe()}"
         case Delete(old):
             return old.describe()
+        case Adopt(new):
+            return f"{new.describe()}, as it is"
+        case Mend(text=text):
+            return text
 
 
 def foresight_text(before: Sequence[Judgement], after: Sequence[Judgement], paint: Paint) -> str:
@@ -88,17 +112,57 @@ def applied_text(applied: Applied, paint: Paint) -> str:
     if not failure and applied.remaining:
         lines.append(paint("bad", "failed: ") + "after the change this still differs:")
         lines += [f"  {plain(str(each.key))}" for each in applied.remaining.changes]
-    for each in applied.lost:
-        lines.append(
+    lines += _lost(applied.lost, paint)
+    if applied.rollback is None:
+        done = [paint("good", "done: ") + summary_done(applied.plan), *_verified(applied, paint)]
+        return "\n".join(lines or done)
+    back = rollback_text(applied.residue, applied.fates, applied.still_lost, paint)
+    return "\n".join([*lines, back, *_again(applied)])
+
+
+def _lost(flows: Sequence[ProbeLost], paint: Paint) -> Iterator[str]:
+    for each in flows:
+        yield (
             paint("bad", "lost: ")
             + f"{plain(each.origin)} → {plain(each.target)}: {each.before} before, {each.after} now"
         )
-    if applied.rollback is None:
-        return "\n".join(lines) or paint("good", "done: ") + summary_done(applied.plan)
-    if not applied.residue:
-        return "\n".join([*lines, "rolled back: the lab is as before"])
-    remains = [f"  {plain(each)}" for each in applied.residue]
-    return "\n".join([*lines, paint("bad", "not rolled back completely; what remains:"), *remains])
+
+
+def _verified(applied: Applied, paint: Paint) -> Iterator[str]:
+    """What real packets said after a change that holds."""
+    if applied.kept or applied.fresh:
+        new = applied.fresh - len(applied.silent)
+        yield f"probed: {applied.kept} flows that worked still do, {new} of {applied.fresh} new ones answer"
+    for each in applied.silent:
+        yield (
+            paint("warn", "silent: ") + f"{plain(each.origin)} → {plain(each.target)}: {each.after}"
+        )
+
+
+def _again(applied: Applied) -> Iterator[str]:
+    """What the probes said after the rollback, if any were sent."""
+    if applied.kept and not applied.still_lost:
+        yield f"probed again: all {applied.kept} flows that worked before answer"
+
+
+def rollback_text(
+    residue: Sequence[str],
+    fates: Sequence[Fate],
+    lost: Sequence[ProbeLost],
+    paint: Paint,
+    what: str = "",
+) -> str:
+    """How the lab is after a change was taken back: as a whole, and each object that was touched."""
+    lines = [f"rolled back: the lab is as before {what}".rstrip()]
+    if residue:
+        lines = [paint("bad", "not rolled back completely; what remains:")]
+        lines += [f"  {plain(each)}" for each in residue]
+    well = (FateKind.RESTORED, FateKind.GONE)
+    for each in fates:
+        style = "good" if each.kind in well else "bad"
+        why = f" ({plain(each.text)})" if each.text else ""
+        lines.append(f"  {paint(style, each.kind.value)}: {plain(each.name)}{why}")
+    return "\n".join((*lines, *_lost(lost, paint)))
 
 
 def summary_done(plan: Plan) -> str:

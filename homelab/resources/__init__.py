@@ -1,6 +1,7 @@
 """The kinds of things homelab owns, in the order in which they are built."""
 
 from homelab.model.resource import Kinds
+from homelab.resources.adopted_network import AdoptedNetwork
 from homelab.resources.docker_network import GuestNetwork
 from homelab.resources.filter_rule import OpenFilter
 from homelab.resources.forwarding import Forwarding
@@ -15,6 +16,7 @@ KINDS: Kinds = (
     GuestAddress,
     Forwarding,
     GuardedNetwork,
+    AdoptedNetwork,
     GuestNetwork,
     OpenFilter,
     HostRoute,

@@ -8,30 +8,34 @@ daemon/network.go), so a second label names the options that are ours to compare
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Self
 
-from homelab.model.docker import LABEL, Attachment, Daemon, DockerNetwork, DockerSubnet
+from homelab.model.docker import LABEL, Attachment, DockerNetwork, DockerSubnet
 from homelab.model.inventory import ContainerNetwork, Egress, Inventory
+from homelab.model.lxc import ADOPTED
 from homelab.model.operation import (
     ConnectContainer,
     CreateDockerNetwork,
     DisconnectContainer,
+    ForgetConnections,
     Operation,
     RemoveDockerNetwork,
+    SetInstanceConfig,
 )
-from homelab.model.place import Address, Network, Place, guest, guest_of
+from homelab.model.place import HOST, ROUTER, Address, Network, Place, guest, guest_of
 from homelab.model.resource import Key, Resource
 from homelab.model.snapshot import Snapshot
 from homelab.resources.lab import (
     NAT_UNPROTECTED,
-    bridge_name,
+    bridge_in,
     docker_network,
     local_guests,
+    ways_out,
     why_no_daemon,
 )
+from homelab.resources.moving import forget_addresses, moved
 
 BRIDGE = "com.docker.network.bridge.name"
 MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
@@ -58,6 +62,7 @@ class GuestNetwork(Resource):
     ipv6: bool = False
     gateways: tuple[Address | None, ...] = field(default=(), compare=False)
     declared: frozenset[str] = field(default=frozenset(), compare=False)
+    where: str = field(default="", compare=False)
 
     @property
     def key(self) -> Key:
@@ -71,17 +76,17 @@ class GuestNetwork(Resource):
     def desired(cls, inventory: Inventory, snapshot: Snapshot) -> Iterator[Self]:
         declared = frozenset(each.full_name for each in inventory.networks)
         for each in local_guests(inventory):
-            daemon = snapshot.daemon(each.name)
             for network in each.networks:
                 subnets = _in_order(network.subnets)
                 yield cls(
                     each.name,
                     network.name,
                     subnets,
-                    _options(network, daemon),
+                    _options(network, snapshot),
                     ipv6=_has_ipv6(subnets),
                     gateways=tuple(subnet[1] for subnet in subnets),
                     declared=declared,
+                    where=str(network.where),
                 )
 
     @classmethod
@@ -89,18 +94,35 @@ class GuestNetwork(Resource):
         for place, daemon in snapshot.daemons.items():
             inside = guest_of(place)
             for network in daemon.networks:
-                if inside is not None and _is_ours(network, inside):
-                    gateways = {each.subnet: each.gateway for each in network.subnets}
-                    subnets = _in_order(gateways)
-                    yield cls(
-                        inside,
-                        network.name,
-                        subnets,
-                        _set_by_us(network),
-                        network.internal,
-                        network.ipv6,
-                        tuple(gateways[each] for each in subnets),
-                    )
+                if inside is not None and _is_ours(network, inside, snapshot):
+                    yield cls._as_is(network, inside)
+
+    @classmethod
+    def _as_is(cls, network: DockerNetwork, inside: str) -> Self:
+        gateways = {each.subnet: each.gateway for each in network.subnets}
+        subnets = _in_order(gateways)
+        return cls(
+            inside,
+            network.name,
+            subnets,
+            _set_by_us(network),
+            network.internal,
+            network.ipv6,
+            tuple(gateways[each] for each in subnets),
+        )
+
+    @classmethod
+    def adoptable(
+        cls, inventory: Inventory, snapshot: Snapshot
+    ) -> Iterator[tuple[Self, tuple[Operation, ...]]]:
+        for each in (network for one in local_guests(inventory) for network in one.networks):
+            daemon, instance = snapshot.daemon(each.guest), snapshot.instance(each.guest)
+            there = docker_network(daemon, each.name) if daemon else None
+            if there and instance and not _is_ours(there, each.guest, snapshot) and there.subnets:
+                key = ADOPTED + each.name
+                note, was = {key: there.subnets_text}, {key: instance.config.get(key)}
+                mark = SetInstanceConfig(HOST, each.guest, note, was)
+                yield cls._as_is(there, each.guest), (mark,)
 
     def obstacles(self, snapshot: Snapshot) -> Iterator[str]:
         daemon = snapshot.daemon(self.inside)
@@ -109,23 +131,19 @@ class GuestNetwork(Resource):
             return
         there = docker_network(daemon, self.name)
         mark = there.labels.get(LABEL) if there else None
-        if there is not None and mark is None:
+        if there is not None and not _is_ours(there, self.inside, snapshot):
+            copied = f"with the mark of {mark}, as in a guest that was copied or renamed"
+            said = copied if mark else "and is not homelab's"
             yield (
-                f"guest {self.inside}: a Docker network {self.name} is there and is not homelab's; "
-                "remove it, or choose another name"
-            )
-        elif there is not None and not _is_ours(there, self.inside):
-            yield (
-                f"guest {self.inside}: a Docker network {self.name} is there with the mark of {mark}, as "
-                f"in a guest that was copied or renamed; `docker network rm {self.name}` in it, "
-                "or choose another name"
+                f"guest {self.inside}: a Docker network {self.name} is there {said}; "
+                + ways_out(self.key, f"write another name for ours at {self.where}")
             )
         yield from self._overlaps(snapshot)
 
     def _overlaps(self, snapshot: Snapshot) -> Iterator[str]:
         for place, daemon in snapshot.daemons.items():
             for network in daemon.networks:
-                if network.name == "bridge" or self._gives_way(place, network):
+                if network.name == "bridge" or self._gives_way(place, network, snapshot):
                     continue
                 for each in network.subnets:
                     if any(_overlap(each.subnet, ours) for ours in self.subnets):
@@ -135,19 +153,22 @@ class GuestNetwork(Resource):
                             "move one of them to another subnet"
                         )
 
-    def _gives_way(self, place: Place, network: DockerNetwork) -> bool:
+    def _gives_way(self, place: Place, network: DockerNetwork, snapshot: Snapshot) -> bool:
         """It is this one as it is now, or one of ours that is declared no more and goes first."""
         inside = guest_of(place)
         if inside is None:
             return False
         name = f"{inside}/{network.name}"
-        is_left_over = _is_ours(network, inside) and name not in self.declared
+        is_left_over = _is_ours(network, inside, snapshot) and name not in self.declared
         return is_left_over or name == f"{self.inside}/{self.name}"
 
     def create(self, snapshot: Snapshot) -> tuple[Operation, ...]:
         return (CreateDockerNetwork(guest(self.inside), self._network()),)
 
     def delete(self, snapshot: Snapshot) -> tuple[Operation, ...]:
+        return (*self.removal_of(snapshot), *self.forgotten(snapshot, ()))
+
+    def removal_of(self, snapshot: Snapshot) -> tuple[Operation, ...]:
         place = guest(self.inside)
         apart = tuple(
             DisconnectContainer(place, name, each) for name, each in self.attached(snapshot)
@@ -156,13 +177,35 @@ class GuestNetwork(Resource):
 
     def replace(self, old: Self, snapshot: Snapshot) -> tuple[Operation, ...]:
         place = guest(self.inside)
-        moved = [
-            (name, _moved(each, old.subnets, self.subnets)) for name, each in old.attached(snapshot)
+        moves = [
+            (name, moved(each, old.subnets, self.subnets)) for name, each in old.attached(snapshot)
         ]
         # Docker gives the others what is free: nothing that somebody will ask for.
-        moved.sort(key=lambda each: each[1].fixed_ipv4 is None and each[1].fixed_ipv6 is None)
-        again = tuple(ConnectContainer(place, name, each) for name, each in moved)
-        return (*old.delete(snapshot), *self.create(snapshot), *again)
+        moves.sort(key=lambda each: each[1].fixed_ipv4 is None and each[1].fixed_ipv6 is None)
+        again = tuple(ConnectContainer(place, name, each) for name, each in moves)
+        kept = {
+            address
+            for _, each in moves
+            for address in (each.fixed_ipv4, each.fixed_ipv6)
+            if address
+        }
+        forgotten = old.forgotten(snapshot, kept)
+        return (*old.removal_of(snapshot), *self.create(snapshot), *again, *forgotten)
+
+    def forgotten(
+        self, snapshot: Snapshot, kept: Collection[Address]
+    ) -> tuple[ForgetConnections, ...]:
+        """Wherever its connections are tracked, those of the addresses that no container keeps."""
+        return forget_addresses(
+            snapshot,
+            (guest(self.inside), HOST, ROUTER),
+            [
+                address
+                for _, each in self.attached(snapshot)
+                for address in (each.ipv4, each.ipv6)
+                if address and address not in kept
+            ],
+        )
 
     def disruption(self, old: Self | None, snapshot: Snapshot) -> str | None:
         if old is None:
@@ -214,9 +257,8 @@ class GuestNetwork(Resource):
                     yield container.name, each
 
 
-def _is_ours(network: DockerNetwork, inside: str) -> bool:
-    is_named = _NAME.fullmatch(network.name) is not None
-    return is_named and network.labels.get(LABEL) == f"{inside}/{network.name}"
+def _is_ours(network: DockerNetwork, inside: str, snapshot: Snapshot) -> bool:
+    return _NAME.fullmatch(network.name) is not None and snapshot.owns(inside, network)
 
 
 def _set_by_us(network: DockerNetwork) -> tuple[tuple[str, str], ...]:
@@ -238,40 +280,17 @@ def _overlap(one: Network, other: Network) -> bool:
     return one.version == other.version and one.overlaps(other)
 
 
-def _options(network: ContainerNetwork, daemon: Daemon | None) -> tuple[tuple[str, str], ...]:
+def _options(network: ContainerNetwork, snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
+    """What we ask of Docker; an adopted network keeps the bridge that Docker named."""
+    daemon = snapshot.daemon(network.guest)
+    there = docker_network(daemon, network.name) if daemon else None
+    is_adopted = there is not None and snapshot.adopted(network.guest, there)
+    named = not is_adopted or BRIDGE in (there.options if there else {})
     options = {
-        BRIDGE: bridge_name(network),
+        **({BRIDGE: bridge_in(network, snapshot)} if named else {}),
         MASQUERADE: str(network.egress is Egress.MASQUERADE).lower(),
     }
     if daemon is not None and daemon.major >= NAT_UNPROTECTED:
         for subnet in network.subnets:
             options[f"{GATEWAY_MODE}{subnet.version}"] = "nat-unprotected"
     return tuple(sorted((options | dict(network.options)).items()))
-
-
-def _moved(
-    attachment: Attachment, before: tuple[Network, ...], after: tuple[Network, ...]
-) -> Attachment:
-    """The same attachment with each address at the same place in the new subnet.
-
-    Every address is asked for, also one that Docker had chosen: a container keeps what it had. One that
-    has no place there is not: Docker refuses an address outside of the network's subnets.
-    """
-    ipv4 = _shifted(attachment.fixed_ipv4 or attachment.ipv4, before, after)
-    ipv6 = _shifted(attachment.fixed_ipv6 or attachment.ipv6, before, after)
-    return replace(attachment, ipv4=ipv4, ipv6=ipv6, fixed_ipv4=ipv4, fixed_ipv6=ipv6)
-
-
-def _shifted(
-    address: Address | None, before: tuple[Network, ...], after: tuple[Network, ...]
-) -> Address | None:
-    if address is None:
-        return None
-    new = next((each for each in after if each.version == address.version), None)
-    if new is None:
-        return None
-    old = next((each for each in before if address in each), new)
-    offset = 0 if address in new else int(new.network_address) - int(old.network_address)
-    moved = ip_address(int(address) + offset)
-    # The subnet's own address, its gateway's, and the broadcast are Docker's to refuse.
-    return moved if moved in new and moved not in (new[0], new[1], new[-1]) else None

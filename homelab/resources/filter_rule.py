@@ -7,7 +7,7 @@ in front is met before it.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2s
 from typing import Self
 
@@ -28,11 +28,15 @@ FIX = "fix-"
 
 @dataclass(frozen=True, slots=True)
 class OpenFilter(Resource):
-    """``effective``: the jump to our chain is the first rule of its parent."""
+    """``effective``: it accepts, and the jump to our chain is the first rule of its parent.
+
+    ``jump`` is the number of that rule; 0: there is none.
+    """
 
     place: Place
     rule: FilterRule
     effective: bool = True
+    jump: int = field(default=1, compare=False)
 
     @property
     def key(self) -> Key:
@@ -52,7 +56,7 @@ class OpenFilter(Resource):
             for network in each.networks:
                 yield from cls._in_host(network, snapshot)
         fixes = (each for each in cls.actual(snapshot) if f":{FIX}" in each.rule.mark)
-        yield from (replace(each, effective=True) for each in fixes)
+        yield from (replace(each, effective=True, jump=1) for each in fixes)
 
     @classmethod
     def _in_guest(
@@ -82,11 +86,11 @@ class OpenFilter(Resource):
     def actual(cls, snapshot: Snapshot) -> Iterator[Self]:
         for place, here in snapshot.namespaces.items():
             for ruleset in here.rulesets:
-                for rule, effective in our_rules(ruleset):
-                    yield cls(place, rule, effective)
+                for rule, effective, jump in our_rules(ruleset):
+                    yield cls(place, rule, effective, jump)
 
     def create(self, snapshot: Snapshot) -> tuple[Operation, ...]:
-        return (AddFilterRule(self.place, self.rule),)
+        return (AddFilterRule(self.place, self.rule, 1 if self.effective else self.jump),)
 
     def delete(self, snapshot: Snapshot) -> tuple[Operation, ...]:
         return (DeleteFilterRule(self.place, self.rule),)

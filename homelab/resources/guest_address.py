@@ -10,16 +10,24 @@ An address that was right before is not ours and is left alone.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Self, TypeAlias
 
 from homelab.model.inventory import Guest, Inventory
 from homelab.model.lxc import Instance
-from homelab.model.operation import Operation, RestartInstance, SetInstanceConfig, SetInstanceDevice
-from homelab.model.place import HOST, guest
+from homelab.model.operation import (
+    ForgetConnections,
+    Operation,
+    RestartInstance,
+    SetInstanceConfig,
+    SetInstanceDevice,
+)
+from homelab.model.place import HOST, ROUTER, Address, guest
 from homelab.model.resource import Key, Resource
 from homelab.model.snapshot import Snapshot
 from homelab.resources.instance import DEVICE, UNSET, WAS
 from homelab.resources.lab import local_guests
+from homelab.resources.moving import forget_addresses
 
 INHERITED = "inherited"
 KEYS = {4: "ipv4.address", 6: "ipv6.address"}
@@ -74,6 +82,22 @@ class GuestAddress(Resource):
                 keys = {key: there.get(key, UNSET) for key in was}
                 yield cls(instance.name, device, _sorted(keys), _sorted(was))
 
+    @classmethod
+    def adoptable(
+        cls, inventory: Inventory, snapshot: Snapshot
+    ) -> Iterator[tuple[Self, tuple[Operation, ...]]]:
+        """Addresses that the guest's own device has already; destroy takes them away like any of ours."""
+        for each in local_guests(inventory):
+            instance, device = snapshot.instance(each.name), each.nic.name
+            if instance is None:
+                continue
+            own, ours = instance.devices.get(device, {}), _marks(instance).get(device, {})
+            keys = {key: own[key] for key in KEYS.values() if key in own and key not in ours}
+            if keys:
+                was = dict.fromkeys(keys, UNSET)
+                found = cls(each.name, device, _sorted(keys), _sorted(was), each.restart)
+                yield found, found._mark({}, was)
+
     def obstacles(self, snapshot: Snapshot) -> Iterator[str]:
         instance = snapshot.instance(self.name)
         if instance and self.device not in instance.expanded_devices:
@@ -125,7 +149,17 @@ class GuestAddress(Resource):
             return ()
         own = instance.devices.get(self.device)
         base = own if own is not None else instance.expanded_devices.get(self.device, {})
-        return (self._device(own, base, keys), *self._restart(snapshot))
+        changed = (self._device(own, base, keys), *self._restart(snapshot))
+        return (*changed, *self._forgotten(base, snapshot))
+
+    def _forgotten(
+        self, base: Mapping[str, str], snapshot: Snapshot
+    ) -> tuple[ForgetConnections, ...]:
+        """What the host tracks of the guest's address before, if the guest is restarted and has another."""
+        if not self._restart(snapshot):
+            return ()
+        before = (base.get(key) for key, address in self.keys if base.get(key) != address)
+        return forget_addresses(snapshot, (HOST, ROUTER), filter(None, map(_address, before)))
 
     def _device(
         self, own: Mapping[str, str] | None, base: Mapping[str, str], keys: Mapping[str, str]
@@ -153,6 +187,13 @@ def _wanted(declared: Guest, snapshot: Snapshot) -> Iterator[tuple[str, str]]:
         yield KEYS[4], str(four)
     if six is not None and config.get("ipv6.dhcp.stateful") == "true":
         yield KEYS[6], str(six)
+
+
+def _address(text: str | None) -> Address | None:
+    try:
+        return ip_address(text) if text else None
+    except ValueError:
+        return None
 
 
 def _before(own: Mapping[str, str] | None, key: str) -> str:

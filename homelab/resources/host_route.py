@@ -9,11 +9,13 @@ from typing import Self
 
 from homelab.model.inventory import Inventory
 from homelab.model.kernel import MAIN, NextHop, Route
-from homelab.model.operation import AddRoute, DeleteRoute, Operation
+from homelab.model.operation import AddRoute, DeleteRoute, MarkRoute, Operation
 from homelab.model.place import HOST, Address, Network
 from homelab.model.resource import Key, Resource
 from homelab.model.snapshot import PROTOCOL, Snapshot
 from homelab.resources.lab import (
+    Wanted,
+    adoptable_routes,
     foreign_routes,
     guest_with_subnet,
     leads_there,
@@ -29,6 +31,7 @@ class HostRoute(Resource):
     via: Address
     link: str
     serves: str | None = field(default=None, compare=False)
+    where: str = field(default="", compare=False)
 
     @property
     def key(self) -> Key:
@@ -48,7 +51,7 @@ class HostRoute(Resource):
                     link = link_towards(here, via) if here and via else None
                     name = link.name if link else ""
                     if via is not None and not (here and leads_there(here, subnet, via, name)):
-                        yield cls(subnet, via, name, each.name)
+                        yield cls(subnet, via, name, each.name, str(network.where))
 
     @classmethod
     def actual(cls, snapshot: Snapshot) -> Iterator[Self]:
@@ -57,6 +60,17 @@ class HostRoute(Resource):
             if each.protocol == str(PROTOCOL) and each.table == MAIN and each.via and each.link:
                 serves = guest_with_subnet(snapshot, each.destination)
                 yield cls(each.destination, each.via, each.link, serves)
+
+    @classmethod
+    def adoptable(
+        cls, inventory: Inventory, snapshot: Snapshot
+    ) -> Iterator[tuple[Self, tuple[Operation, ...]]]:
+        for each in local_guests(inventory):
+            for subnet in (subnet for network in each.networks for subnet in network.subnets):
+                for route in adoptable_routes(snapshot, HOST, subnet):
+                    if route.via and route.link:
+                        mark = MarkRoute(HOST, route, str(PROTOCOL))
+                        yield cls(subnet, route.via, route.link, each.name), (mark,)
 
     def obstacles(self, snapshot: Snapshot) -> Iterator[str]:
         here = snapshot.host_namespace
@@ -68,7 +82,8 @@ class HostRoute(Resource):
                 f"guest {self.serves}: no link of the host has a subnet with {self.via} in it; "
                 "give the guest's nic an address of the network it is on"
             )
-        yield from foreign_routes(here, HOST, self.destination)
+        wanted = Wanted(self.destination, self.where)
+        yield from foreign_routes(here, self.key, HOST, wanted)
 
     def create(self, snapshot: Snapshot) -> tuple[Operation, ...]:
         return (AddRoute(HOST, self._route()),)

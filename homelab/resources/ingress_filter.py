@@ -24,7 +24,7 @@ from homelab.model.operation import (
 from homelab.model.place import Network, Place, guest
 from homelab.model.resource import Key, Resource
 from homelab.model.snapshot import Snapshot
-from homelab.resources.lab import bridge_name, local_guests
+from homelab.resources.lab import bridge_in, local_guests
 
 Row: TypeAlias = Mapping[str, object]
 
@@ -75,7 +75,7 @@ class GuardedNetwork(Resource):
         for each in local_guests(inventory):
             for network in each.networks:
                 if network.ingress is not Ingress.OPEN:
-                    wanted = _filter(network)
+                    wanted = _filter(network, bridge_in(network, snapshot))
                     rules = FRAME + len(wanted.entries)
                     yield cls(guest(each.name), wanted.mark, wanted, rules)
 
@@ -100,9 +100,8 @@ class GuardedNetwork(Resource):
         return f"lets in {who}" + ("" if is_whole else ", with rules taken out or put in")
 
 
-def _filter(network: ContainerNetwork) -> IngressFilter:
+def _filter(network: ContainerNetwork, bridge: str) -> IngressFilter:
     entries = tuple(entry for allow in network.allow for entry in _entries(allow))
-    bridge = bridge_name(network)
     content = f"{bridge} {[_entry_text(each) for each in entries]}"
     digest = blake2s(content.encode(), digest_size=4).hexdigest()
     return IngressFilter(

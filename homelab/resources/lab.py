@@ -2,12 +2,22 @@
 
 from collections.abc import Iterator
 from hashlib import blake2s
+from typing import NamedTuple
 
 from homelab.model.docker import LABEL, Daemon, DockerNetwork
 from homelab.model.inventory import ContainerNetwork, Guest, Host, Inventory
 from homelab.model.kernel import MAIN, Link, Namespace, Route
 from homelab.model.place import Address, Network, Place, guest, guest_of
+from homelab.model.resource import Key
 from homelab.model.snapshot import PROTOCOL, Snapshot
+
+
+class Wanted(NamedTuple):
+    """Where a route of ours leads, and the place in the inventory that asks for it."""
+
+    destination: Network
+    where: str
+
 
 NAT_UNPROTECTED = 28
 """The Docker release that brought gateway mode nat-unprotected (release notes of Engine 28.0)."""
@@ -31,8 +41,17 @@ def running_guests(inventory: Inventory, snapshot: Snapshot) -> Iterator[tuple[G
             yield each, daemon
 
 
+def bridge_in(network: ContainerNetwork, snapshot: Snapshot) -> str:
+    """The network's bridge in the guest: the one that it has, if it was adopted."""
+    daemon = snapshot.daemon(network.guest)
+    there = docker_network(daemon, network.name) if daemon else None
+    if there is not None and snapshot.adopted(network.guest, there):
+        return there.bridge
+    return bridge_name(network)
+
+
 def bridge_name(network: ContainerNetwork) -> str:
-    """Name of the network's bridge in the guest: at most 15 characters (IFNAMSIZ)."""
+    """Name that a network's bridge gets: at most 15 characters (IFNAMSIZ)."""
     plain = f"hl-{network.name}".replace(".", "-")
     if len(plain) <= 15:
         return plain
@@ -74,10 +93,15 @@ def guest_with_subnet(snapshot: Snapshot, subnet: Network) -> str | None:
             guest_of(place)
             for place, daemon in snapshot.daemons.items()
             for network in daemon.networks
-            if LABEL in network.labels and subnet in {each.subnet for each in network.subnets}
+            if _is_ours(place, network, snapshot)
+            and subnet in {each.subnet for each in network.subnets}
         ),
         None,
     )
+
+
+def _is_ours(place: Place, network: DockerNetwork, snapshot: Snapshot) -> bool:
+    return LABEL in network.labels or snapshot.adopted(guest_of(place) or "", network)
 
 
 def route_text(destination: Network, via: Address, link: str) -> str:
@@ -92,16 +116,43 @@ def leads_there(here: Namespace, destination: Network, via: Address | None, link
     return [(each.via, each.link) for each in best.hops] == [(via, link)]
 
 
-def foreign_routes(here: Namespace, place: Place, destination: Network) -> Iterator[str]:
-    """Messages about routes to exactly that destination that are not ours."""
-    for each in _routes_to(here, destination):
+def foreign_routes(here: Namespace, key: Key, place: Place, wanted: Wanted) -> Iterator[str]:
+    """Messages about routes to exactly that destination that are not ours, with the ways out of each."""
+    for each in _routes_to(here, wanted.destination):
         if each.protocol != str(PROTOCOL):
             way = f"via {each.via}" if each.via else "without a next hop"
             out = f"{way} dev {each.link}" if each.link else f"of type {each.kind}"
-            yield (
-                f"{place}: a route to {destination} {out} (proto {each.protocol}) "
-                "is there and is not homelab's; remove it, or give the network another subnet"
+            said = (
+                f"{place}: a route to {wanted.destination} {out} (proto {each.protocol}) "
+                "is there and is not homelab's; "
             )
+            rename = f"write another subnet for the network at {wanted.where}"
+            if can_be_marked(each):
+                yield said + ways_out(key, rename)
+            else:
+                kind = "" if each.kind == "unicast" else f"{each.kind} "
+                yield f"{said}`ip route del {kind}{each.destination}` there, or {rename}"
+
+
+def ways_out(key: Key, rename: str) -> str:
+    """The three ways past a foreign thing: take it over as it is, move ours, take it over and change it."""
+    return (
+        f"take it over as it is: `homelab adopt {key.handle}`; or {rename}, then `homelab apply`; or have "
+        f"it made as declared: `homelab apply --adopt {key.handle}`"
+    )
+
+
+def can_be_marked(route: Route) -> bool:
+    """Whether a route is of the form that ours have, but for its protocol."""
+    return route.kind == "unicast" and len(route.hops) == 1 and bool(route.via and route.link)
+
+
+def adoptable_routes(snapshot: Snapshot, place: Place, destination: Network) -> Iterator[Route]:
+    """Foreign routes to exactly that destination that can be marked as ours."""
+    here = snapshot.namespace(place)
+    for each in _routes_to(here, destination) if here else ():
+        if each.protocol != str(PROTOCOL) and can_be_marked(each):
+            yield each
 
 
 def _routes_to(here: Namespace, destination: Network) -> Iterator[Route]:

@@ -9,11 +9,13 @@ from typing import Self
 
 from homelab.model.inventory import Inventory, Router
 from homelab.model.kernel import MAIN, NextHop, Route
-from homelab.model.operation import AddRoute, DeleteRoute, Operation
+from homelab.model.operation import AddRoute, DeleteRoute, MarkRoute, Operation
 from homelab.model.place import ROUTER, Address, Network
 from homelab.model.resource import Key, Resource
 from homelab.model.snapshot import PROTOCOL, Snapshot
 from homelab.resources.lab import (
+    Wanted,
+    adoptable_routes,
     foreign_routes,
     guest_with_subnet,
     leads_there,
@@ -29,6 +31,7 @@ class RouterRoute(Resource):
     via: Address | None
     link: str
     serves: str | None = field(default=None, compare=False)
+    where: str = field(default="", compare=False)
 
     @property
     def key(self) -> Key:
@@ -49,7 +52,7 @@ class RouterRoute(Resource):
                 for subnet in network.subnets:
                     via, link = _towards_host(snapshot, subnet.version)
                     if not (here and leads_there(here, subnet, via, link)):
-                        yield cls(subnet, via, link, each.name)
+                        yield cls(subnet, via, link, each.name, str(network.where))
 
     @classmethod
     def actual(cls, snapshot: Snapshot) -> Iterator[Self]:
@@ -59,6 +62,17 @@ class RouterRoute(Resource):
                 serves = guest_with_subnet(snapshot, each.destination)
                 yield cls(each.destination, each.via, each.link, serves)
 
+    @classmethod
+    def adoptable(
+        cls, inventory: Inventory, snapshot: Snapshot
+    ) -> Iterator[tuple[Self, tuple[Operation, ...]]]:
+        for each in local_guests(inventory):
+            for subnet in (subnet for network in each.networks for subnet in network.subnets):
+                for route in adoptable_routes(snapshot, ROUTER, subnet):
+                    if route.via and route.link:
+                        mark = MarkRoute(ROUTER, route, str(PROTOCOL))
+                        yield cls(subnet, route.via, route.link, each.name), (mark,)
+
     def obstacles(self, snapshot: Snapshot) -> Iterator[str]:
         here = snapshot.namespace(ROUTER)
         if here is None:
@@ -67,7 +81,8 @@ class RouterRoute(Resource):
             return
         if self.via is None:
             yield "router: it shares no subnet with the host; set the host's `uplink`"
-        yield from foreign_routes(here, ROUTER, self.destination)
+        wanted = Wanted(self.destination, self.where)
+        yield from foreign_routes(here, self.key, ROUTER, wanted)
 
     def create(self, snapshot: Snapshot) -> tuple[Operation, ...]:
         return (AddRoute(ROUTER, self._route()),)

@@ -1,10 +1,13 @@
 """A tiny reader of iptables-save: chains with their policies, and the rules of our own."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_network
+from itertools import pairwise
+from typing import TypeAlias
 
 from homelab.model.kernel import Ruleset
+from homelab.model.mark import JUMP, mark_of, words_of
 from homelab.model.operation import FilterRule
 from homelab.model.place import Network
 
@@ -13,12 +16,10 @@ USER_CHAIN = "DOCKER-USER"
 HOME = {"filter": "FORWARD", "raw": "PREROUTING"}
 """The chain of each table that our own is called from where there is no DOCKER-USER."""
 
-# A rule of ours, with what may stand in it: other words in our chain are somebody else's.
-_OURS = re.compile(
-    r"(?:-s (?P<source>[0-9A-Fa-f.:/]+) )?(?:-d (?P<destination>[0-9A-Fa-f.:/]+) )?"
-    r'-m comment --comment "?homelab:(?P<mark>[A-Za-z0-9_./:-]{1,200})"? -j ACCEPT'
-)
-_JUMP = re.compile(rf'-m comment --comment "?homelab:jump"? -j {CHAIN}')
+Ends: TypeAlias = tuple[Network | None, Network | None]
+OWN_WORDS = 6
+"""Of a rule of ours besides its ends: ``-m comment --comment MARK -j ACCEPT``."""
+
 _PARENT = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,27}")
 _RULE = re.compile(r"(?:\[\d+:\d+\] )?-A (\S+) (.*)")
 _POLICY = re.compile(r":(\S+) (\S+)")
@@ -39,44 +40,65 @@ def chain_policy(rulesets: Sequence[Ruleset], tool: str, table: str, chain: str)
     return None
 
 
-def our_rules(ruleset: Ruleset) -> Iterator[tuple[FilterRule, bool]]:
-    """Our accepts, each with whether it counts: a chain's first rule jumps to where it stands."""
+def our_rules(ruleset: Ruleset) -> Iterator[tuple[FilterRule, bool, int]]:
+    """Our accepts, each with whether it counts, and which rule of its parent jumps to where it stands.
+
+    It counts behind a jump that is the parent's first rule.
+    """
     if "tables" not in ruleset.tool:
         return
-    first: dict[tuple[str, str], str] = {}
-    ours: list[tuple[str, str]] = []
+    specs: dict[tuple[str, str], list[str]] = {}
     for table, line in _lines(ruleset.text):
         rule = _RULE.match(line)
-        if rule is None:
-            continue
-        chain, spec = rule.groups()
-        if chain == CHAIN:
-            ours.append((table, spec))
-        else:
-            first.setdefault((table, chain), spec)
-    jumps = [each for each, spec in first.items() if _JUMP.fullmatch(spec)]
-    for table, spec in ours:
-        found = _OURS.fullmatch(spec)
-        if found and table in HOME:
-            parents = [chain for name, chain in jumps if name == table and _PARENT.fullmatch(chain)]
-            parent = _parent(ruleset, table, parents)
-            ends = _end(found["source"]), _end(found["destination"])
-            yield FilterRule(ruleset.tool, table, parent, found["mark"], *ends), bool(parents)
+        if rule is not None:
+            specs.setdefault((table, rule[1]), []).append(rule[2])
+    for table in (name for name, chain in specs if chain == CHAIN and name in HOME):
+        jumps = dict(_jumps(specs, table))
+        parent = _parent(ruleset, table, jumps)
+        for spec in specs[table, CHAIN]:
+            mark, ends = mark_of(spec), _ends(spec)
+            if mark and ends is not None:
+                counts = jumps.get(parent) == 1 and _says(spec, ends)
+                rule_of_ours = FilterRule(ruleset.tool, table, parent, mark, *ends)
+                yield rule_of_ours, counts, jumps.get(parent, 0)
 
 
-def _parent(ruleset: Ruleset, table: str, jumping: Sequence[str]) -> str:
-    """Where our chain is called from, or would be."""
-    if USER_CHAIN in jumping or not jumping:
-        there = table == "filter" and has_chain((ruleset,), ruleset.tool, table, USER_CHAIN)
-        return USER_CHAIN if there else HOME[table]
-    return jumping[0]
+def _jumps(specs: Mapping[tuple[str, str], Sequence[str]], table: str) -> Iterator[tuple[str, int]]:
+    """The chains that call ours, each with the number of the rule that does."""
+    for (name, chain), written in specs.items():
+        if name == table and chain != CHAIN and _PARENT.fullmatch(chain):
+            marks = [mark_of(each) for each in written]
+            if JUMP in marks:
+                yield chain, marks.index(JUMP) + 1
 
 
-def _end(text: str | None) -> Network | None:
+def _says(spec: str, ends: Ends) -> bool:
+    """Whether the rule accepts between these ends, and asks nothing else: somebody may have edited it."""
+    given = sum(2 for each in ends if each)
+    return len(words_of(spec)) == given + OWN_WORDS and words_of(spec)[-1] == "ACCEPT"
+
+
+def _parent(ruleset: Ruleset, table: str, jumps: Mapping[str, int]) -> str:
+    """Where our chain is called from, first of all or behind other rules; or where it would be."""
+    if USER_CHAIN not in jumps and jumps:
+        return min(jumps, key=lambda chain: jumps[chain])
+    there = table == "filter" and has_chain((ruleset,), ruleset.tool, table, USER_CHAIN)
+    return USER_CHAIN if there else HOME[table]
+
+
+def _ends(spec: str) -> Ends | None:
+    """Source and destination; None for what is printed as neither address nor network."""
+    words = words_of(spec)
+    after = dict(pairwise(words))
+    source, destination = after.get("-s"), after.get("-d")
     try:
-        return ip_network(text) if text else None
+        return _network(source), _network(destination)
     except ValueError:
         return None
+
+
+def _network(text: str | None) -> Network | None:
+    return ip_network(text) if text else None
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:

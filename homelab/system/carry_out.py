@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 from homelab.errors import OperationError
 from homelab.model import operation as op
 from homelab.model.place import Place, guest
-from homelab.system import docker_write, iptables, lxd_write, nft, routes, sysctl
+from homelab.system import connections, docker_write, iptables, lxd_write, nft, routes, sysctl
 from homelab.system.doors import Door
 from homelab.system.families import OfDocker, OfInstance, Rule, Setting
 
@@ -33,6 +33,8 @@ def carry_out(operation: op.Operation, machine: Machine) -> None:
         case (
             op.AddRoute()
             | op.DeleteRoute()
+            | op.MarkRoute()
+            | op.ForgetConnections()
             | op.AddFilterRule()
             | op.DeleteFilterRule()
             | op.SetIngressFilter()
@@ -94,6 +96,10 @@ def _rule(operation: Rule, machine: Machine) -> None:
     match operation:
         case op.AddRoute() | op.DeleteRoute():
             routes.change_routes(door, [operation])
+        case op.MarkRoute():
+            routes.mark_route(door, operation)
+        case op.ForgetConnections():
+            connections.forget(door, operation)
         case op.AddFilterRule() | op.DeleteFilterRule():
             iptables.change_filter(door, [operation])
         case op.SetIngressFilter(_, wanted):

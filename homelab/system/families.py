@@ -7,6 +7,8 @@ from homelab.model import operation as op
 Rule: TypeAlias = (
     op.AddRoute
     | op.DeleteRoute
+    | op.MarkRoute
+    | op.ForgetConnections
     | op.AddFilterRule
     | op.DeleteFilterRule
     | op.SetIngressFilter

@@ -1,11 +1,13 @@
 """Accepts of homelab's own: a chain HOMELAB, its rules, and the jump to it, in one iptables-restore."""
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from homelab.errors import OperationError
+from homelab.model.mark import JUMP as JUMPING
+from homelab.model.mark import MARK, PREFIX, mark_of
 from homelab.model.operation import AddFilterRule, DeleteFilterRule, FilterRule
 from homelab.model.place import Network, Place
 from homelab.system.doors import Door
@@ -14,13 +16,11 @@ from homelab.system.saved_rules import BUILT_IN, SavedTable, empty_table, tables
 Step: TypeAlias = AddFilterRule | DeleteFilterRule
 
 CHAIN = "HOMELAB"
-JUMP = f'-m comment --comment "homelab:jump" -j {CHAIN}'
+JUMP = f'-m comment --comment "{PREFIX}{JUMPING}" -j {CHAIN}'
 FAMILIES = {"iptables-nft": 4, "iptables-legacy": 4, "ip6tables-nft": 6, "ip6tables-legacy": 6}
 TABLES = ("filter", "raw")
-MARK = re.compile(r"[A-Za-z0-9_./:-]{1,200}")
 
 _PARENT = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,27}")
-_OWN = re.compile(r'(?P<match>.*?)-m comment --comment "?homelab:(?P<mark>[^"\s]+)"? -j ACCEPT')
 
 
 def change_filter(door: Door, steps: Sequence[Step]) -> None:
@@ -55,7 +55,7 @@ def spec(rule: FilterRule) -> str:
         (
             *_match("-s", rule.source),
             *_match("-d", rule.destination),
-            f'-m comment --comment "homelab:{rule.mark}"',
+            f'-m comment --comment "{PREFIX}{rule.mark}"',
             "-j ACCEPT",
         )
     )
@@ -79,26 +79,36 @@ def script(printed: str, steps: Sequence[Step]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class _Own:
+    """A rule of ours; ``number`` is its place in our chain, None for one that is still to be added."""
+
+    mark: str
+    number: int | None = None
+    spec: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class _Change:
-    """Steps on their way to commands; ``own`` are the specs in our chain, ``parents`` need a jump."""
+    """Steps on their way to commands; ``own`` are the rules in our chain, ``parents`` need a jump, at that number."""
 
     place: Place
     tool: str
     table: SavedTable
-    own: tuple[str, ...] | None = None
-    parents: tuple[str, ...] = ()
+    own: tuple[_Own, ...] | None = None
+    parents: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def now(self) -> tuple[str, ...]:
+    def now(self) -> tuple[_Own, ...]:
         return _own(self.table) if self.own is None else self.own
 
     def then(self, step: Step) -> "_Change":
         rule = step.rule
-        others = tuple(each for each in self.now if _mark(each) != rule.mark)
+        others = tuple(each for each in self.now if each.mark != rule.mark)
         if isinstance(step, AddFilterRule):
             self._refuse_unless_there(rule.parent)
-            parents = tuple(dict.fromkeys((*self.parents, rule.parent)))
-            return _Change(self.place, self.tool, self.table, (*others, spec(rule)), parents)
+            parents = {**self.parents, rule.parent: step.jump}
+            own = (*others, _Own(rule.mark, spec=spec(rule)))
+            return _Change(self.place, self.tool, self.table, own, parents)
         if others == self.now:
             raise OperationError(
                 f"{self.place}: {self.tool} has no rule homelab:{rule.mark} in table {rule.table} "
@@ -115,59 +125,50 @@ class _Change:
         )
 
     def commands(self) -> Iterator[str]:
+        """Rules that go are named by their number: nothing that was printed is fed back to the tool."""
         if not self.now:
             yield from self._removal()
             return
         if CHAIN not in self.table.chains:
             yield f":{CHAIN} - [0:0]"
-        yield from (line for parent in self.parents for line in self._jump(parent))
-        before = _own(self.table)
-        kept = _common(before, self.now)
-        yield from (f"-D {CHAIN} {each}" for each in before[kept:])
-        yield from (f"-A {CHAIN} {each}" for each in self.now[kept:])
+        yield from (line for each in self.parents.items() for line in self._jump(*each))
+        gone = [each.number for each in _own(self.table) if each not in self.now]
+        yield from (f"-D {CHAIN} {number}" for number in reversed(gone))
+        yield from (f"-A {CHAIN} {each.spec}" for each in self.now if each.number is None)
 
     def _removal(self) -> Iterator[str]:
         """Empty: the chain goes, and before it every jump of ours; one that others call stays, empty."""
         if CHAIN not in self.table.chains:
             return
-        yield from (f"-D {each.chain} {JUMP}" for each in self.table.rules if each.spec == JUMP)
+        for chain in self.table.chains:
+            yield from self._without_jumps(chain)
         yield f"-F {CHAIN}"
         if not any(_is_foreign_call(each.chain, each.spec) for each in self.table.rules):
             yield f"-X {CHAIN}"
 
-    def _jump(self, parent: str) -> Iterator[str]:
-        specs = [each.spec for each in self.table.of(parent)]
-        if specs[:1] == [JUMP]:
+    def _jump(self, parent: str, number: int) -> Iterator[str]:
+        marks = [mark_of(each.spec) for each in self.table.of(parent)]
+        others = len([each for each in marks if each != JUMPING])
+        number = min(number, others + 1)
+        if number and marks[number - 1 : number] == [JUMPING]:
             return
-        yield from (f"-D {parent} {JUMP}" for each in specs if each == JUMP)
-        yield f"-I {parent} 1 {JUMP}"
+        yield from self._without_jumps(parent)
+        if number:
+            yield f"-I {parent} {number} {JUMP}"
+
+    def _without_jumps(self, chain: str) -> Iterator[str]:
+        numbered = enumerate(self.table.of(chain), 1)
+        jumps = [number for number, each in numbered if mark_of(each.spec) == JUMPING]
+        yield from (f"-D {chain} {number}" for number in reversed(jumps))
 
 
 def _is_foreign_call(chain: str, written: str) -> bool:
-    return chain != CHAIN and written != JUMP and _CALL.search(written) is not None
+    return chain != CHAIN and mark_of(written) != JUMPING and _CALL.search(written) is not None
 
 
 _CALL = re.compile(rf"(?:^| )-[jg] {CHAIN}(?: |$)")
 
 
-def _own(table: SavedTable) -> tuple[str, ...]:
-    return tuple(each.spec for each in table.of(CHAIN) if _mark(each.spec))
-
-
-def _mark(written: str) -> str | None:
-    found = _OWN.fullmatch(written)
-    if not found or not MARK.fullmatch(found["mark"]):
-        return None
-    return found["mark"] if _MATCH.fullmatch(found["match"]) else None
-
-
-# What stands before the comment of a rule of ours; anything else is not fed back to the tool.
-_MATCH = re.compile(r"(-s [0-9A-Fa-f.:/]+ )?(-d [0-9A-Fa-f.:/]+ )?")
-
-
-def _common(before: tuple[str, ...], after: tuple[str, ...]) -> int:
-    """How many rules at the beginning stay where they are."""
-    pairs = zip(before, after, strict=False)
-    return next(
-        (at for at, (one, other) in enumerate(pairs) if one != other), min(len(before), len(after))
-    )
+def _own(table: SavedTable) -> tuple[_Own, ...]:
+    marks = ((number, mark_of(each.spec)) for number, each in enumerate(table.of(CHAIN), 1))
+    return tuple(_Own(mark, number) for number, mark in marks if mark)

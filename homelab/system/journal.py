@@ -2,7 +2,7 @@
 
 ``/var/lib/homelab/pending/`` exists from before the first operation of a change until it has ended, and
 then becomes ``revisions/NUMBER/``, at once. In it: ``intent.json`` and ``before.json``, written first;
-``steps.jsonl``, one line for each operation, durable before the operation is begun; ``applied`` once
+``flows.json``, the flows that worked then; ``steps.jsonl``, one line for each operation, durable before the operation is begun; ``applied`` once
 the change is done and only waits to be confirmed; ``ending.json`` and ``after.json``, written last.
 """
 

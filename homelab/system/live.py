@@ -69,7 +69,7 @@ class LiveSystem:
             aliases={one: other for one, other in sighting.names().items() if one != other},
             runtime=runtime,
             daemons=daemons,
-            unread=self._absent(runtime, monitored) | sighting.unread,
+            unread=self._absent(runtime, monitored, sighting.unread) | sighting.unread,
             kept_sysctls=_kept_sysctls(),
             daemon_files=daemon_files,
             lacks=lacking(),
@@ -155,18 +155,21 @@ class LiveSystem:
         here = local_host(self.inventory)
         return here.name if here else socket.gethostname()
 
-    def _absent(self, runtime: Runtime | None, monitored: Mapping[str, int]) -> dict[str, str]:
+    def _absent(
+        self, runtime: Runtime | None, monitored: Mapping[str, int], unread: Mapping[str, str]
+    ) -> dict[str, str]:
         """Guests of which there is nothing to see, each with the reason."""
         instances = runtime.instances if runtime else ()
         stopped = {each.name: "not running" for each in instances if not each.is_running}
         here = local_host(self.inventory)
         wanted = {each.name for each in self.inventory.guests_of(here.name)} if here else set()
         known = {*monitored, *(each.name for each in instances)}
-        missing = dict.fromkeys(wanted - known, f"there is no such guest on {self._name}")
-        absent = {str(guest(name)): why for name, why in sorted((stopped | missing).items())}
-        if wanted and runtime is None:
-            absent[f"{HOST}/lxd"] = "there is no LXD or Incus here"
-        return absent
+        why = f"there is no such guest on {self._name}"
+        if runtime is None:
+            why = unread.get(f"{HOST}/lxd", "there is no LXD or Incus here")
+        absent = stopped | dict.fromkeys(wanted - known, why)
+        found = {str(guest(name)): reason for name, reason in sorted(absent.items())}
+        return found | ({f"{HOST}/lxd": why} if wanted and runtime is None else {})
 
 
 def _same(door: Door, known: int | None) -> bool:

@@ -32,7 +32,11 @@ _IN_BATCH = ("routes", "rules", "neighbours", "neighbours")
 _NOTHING = Section("", 1, "not collected")
 
 
-def read_namespace(door: Door, timeout: float = 10.0) -> Namespace:
+PATIENCE = 10.0
+"""How many seconds the tools of one place may take."""
+
+
+def read_namespace(door: Door, timeout: float = PATIENCE) -> Namespace:
     """What is behind a door; ``UnreadableError`` when it cannot be entered."""
     seen = parse(collect(door, timeout))
     return replace(seen, read_only_sysctls=True) if _is_read_only(door) else seen

@@ -3,20 +3,24 @@
 import errno
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from homelab.errors import OperationError
 from homelab.model.kernel import MAIN, NextHop, Route
-from homelab.model.operation import AddRoute, DeleteRoute
+from homelab.model.operation import AddRoute, DeleteRoute, MarkRoute
 from homelab.model.place import Place
 from homelab.model.snapshot import PROTOCOL
 from homelab.system.doors import Door
 from homelab.system.entering import inside
+from homelab.system.parse_routes import route as parsed
+from homelab.system.rows import Row, arrays, items
 
 Step: TypeAlias = AddRoute | DeleteRoute
 
 # dev_valid_name in net/core/dev.c, without what an option of ip(8) could be mistaken for.
 _LINK = re.compile(r"[^\s/:-][^\s/:]{0,14}")
+_PROTOCOL = re.compile(r"[a-z0-9_]{1,16}")
 _SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
 _PLAIN = ("blackhole", "unreachable", "prohibit", "throw")
 
@@ -46,6 +50,61 @@ def check(place: Place, route: Route) -> None:
     link = route.link
     if link is not None and not _LINK.fullmatch(link):
         raise OperationError(f"{place}: {link!r} is no name of a link; see ip link")
+
+
+def mark_route(door: Door, step: MarkRoute) -> None:
+    """Change the protocol of a route that is there; the kernel exchanges it at once, and loses no packet."""
+    check_mark(step)
+    route, wanted = step.route, replace(step.route, protocol=step.protocol)
+    where = ["to", "exact", str(route.destination), "table", str(route.table)]
+    printed = door.run(["ip", "-d", "-N", "-j", _family(route), "route", "show", *where])
+    rows = [each for found in arrays(printed) for each in found]
+    there = next(
+        (each for each in rows if _is_it(parsed(each, route.destination.version), route)), None
+    )
+    if there is None:
+        raise missing(door.place, route)
+    if unknown := sorted(_details(there) - _KNOWN):
+        raise OperationError(
+            f"{door.place}: the route to {route.destination} has {', '.join(unknown)}, which would be "
+            "lost; change its protocol by hand"
+        )
+    door.run(["ip", _family(wanted), "route", "change", *_words(wanted)])
+
+
+def _details(row: Row) -> set[str]:
+    return {*row, *(name for each in items(row, "metrics") for name in each)}
+
+
+def _is_it(found: Route, wanted: Route) -> bool:
+    return (found.kind, found.via, found.link, found.protocol, found.metric) == (
+        wanted.kind,
+        wanted.via,
+        wanted.link,
+        wanted.protocol,
+        wanted.metric,
+    )
+
+
+# What a row of `ip -j route` may say of a route that can be written down as a whole again.
+_KNOWN = frozenset(
+    ("type", "dst", "gateway", "via", "dev", "table", "protocol", "scope", "prefsrc", "metric")
+) | {"flags", "pref", "metrics", "mtu", "advmss"}
+
+
+def check_mark(step: MarkRoute) -> None:
+    """Refuse to change anything but the mark of a route with one next hop."""
+    ours = replace(step.route, protocol=str(PROTOCOL))
+    check(step.place, ours)
+    if str(PROTOCOL) not in (step.route.protocol, step.protocol):
+        raise OperationError(
+            f"{step.place}: neither {step.route.protocol} nor {step.protocol} is homelab's own protocol "
+            f"{PROTOCOL}; change the route by hand"
+        )
+    if not _PROTOCOL.fullmatch(step.route.protocol) or not _PROTOCOL.fullmatch(step.protocol):
+        raise OperationError(
+            f"{step.place}: {step.protocol!r} is no protocol of a route; see ip route"
+        )
 
 
 def missing(place: Place, route: Route) -> OperationError:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import PurePath
 from typing import TypeVar
 
 from homelab.errors import UnreadableError
@@ -13,7 +14,7 @@ from homelab.model.place import HOST, ROUTER, Place
 from homelab.system.daemon_file import read_daemon_file
 from homelab.system.docker_read import SOCKETS, read_daemon
 from homelab.system.doors import Door
-from homelab.system.namespaces import read_namespace
+from homelab.system.namespaces import PATIENCE, read_namespace
 from homelab.system.netns_ids import Question, inode, is_nsfs, netns_ids
 from homelab.system.patience import within
 from homelab.system.processes import Processes, sweep
@@ -50,6 +51,8 @@ class Sighting:
         for door in doors:
             try:
                 self._enter(door)
+            except FileNotFoundError:
+                self.unread[door.place] = _gone(door)
             except OSError as error:
                 self.unread[door.place] = reason(error)
 
@@ -62,7 +65,7 @@ class Sighting:
         self.inodes[door.place] = here
         key: object = here or door.place
         if key not in self.started:
-            self.started[key] = self.pool.submit(read_namespace, door)
+            self.started[key] = self.pool.submit(read_namespace, door, max(PATIENCE, self.timeout))
 
     def enter_guests(self, pids: Mapping[str, int]) -> None:
         """Enter guests that were not entered yet, and ask their Docker daemons."""
@@ -158,6 +161,12 @@ class Sighting:
             place: replace(found[place], netns_ids=ids)
             for place, ids in zip(here, netns_ids(questions), strict=True)
         }
+
+
+def _gone(door: Door) -> str:
+    if door.pid:
+        return "its process has ended"
+    return f"there is no network namespace {PurePath(door.netns).name}; see `ip netns list`"
 
 
 def _rank(place: Place) -> tuple[int, str]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from homelab.errors import OperationError
 from homelab.model.kernel import LOCAL, Namespace, NextHop, Route
-from homelab.model.operation import AddRoute, DeleteRoute
+from homelab.model.operation import AddRoute, DeleteRoute, MarkRoute
 from homelab.model.place import Address
 from homelab.system import routes
 from homelab.system.simulate_places import METRIC_USER
@@ -32,6 +32,19 @@ def delete_route(namespace: Namespace, operation: DeleteRoute) -> Namespace:
     if found is None:
         raise routes.missing(place, wanted)
     return replace(namespace, routes=tuple(each for each in namespace.routes if each is not found))
+
+
+def mark_route(namespace: Namespace, operation: MarkRoute) -> Namespace:
+    place, wanted = operation.place, operation.route
+    routes.check_mark(operation)
+    found = next((each for each in namespace.routes if _is_meant(wanted, each)), None)
+    if found is None:
+        raise routes.missing(place, wanted)
+    marked = tuple(
+        replace(each, protocol=operation.protocol) if each is found else each
+        for each in namespace.routes
+    )
+    return replace(namespace, routes=marked)
 
 
 def _metric(route: Route) -> int:

@@ -89,7 +89,7 @@ def _without(
     table: SavedTable, rules: tuple[SavedRule, ...], wanted: Command
 ) -> tuple[SavedRule, ...]:
     for at, each in enumerate(rules):
-        if each.spec == wanted.spec:
+        if wanted.spec in (each.spec, str(at + 1)):
             return (*rules[:at], *rules[at + 1 :])
     raise OperationError(f"table {table.name} has no rule -A {wanted.chain} {wanted.spec}")
 

@@ -65,6 +65,8 @@ def simulate(snapshot: Snapshot, operation: op.Operation) -> Snapshot:
         case (
             op.AddRoute()
             | op.DeleteRoute()
+            | op.MarkRoute()
+            | op.ForgetConnections()
             | op.AddFilterRule()
             | op.DeleteFilterRule()
             | op.SetIngressFilter()
@@ -94,12 +96,10 @@ def _within(snapshot: Snapshot, place: Place, change: Callable[[Namespace], Name
 def _rule(snapshot: Snapshot, operation: Rule) -> Snapshot:
     place = operation.place
     match operation:
-        case op.AddRoute():
-            return _within(snapshot, place, lambda here: simulate_routes.add_route(here, operation))
-        case op.DeleteRoute():
-            return _within(
-                snapshot, place, lambda here: simulate_routes.delete_route(here, operation)
-            )
+        case op.AddRoute() | op.DeleteRoute() | op.MarkRoute():
+            return _within(snapshot, place, lambda here: _routed(here, operation))
+        case op.ForgetConnections():
+            return _within(snapshot, place, lambda here: here)
         case op.AddFilterRule() | op.DeleteFilterRule():
             return _within(snapshot, place, lambda here: _filtered(here, operation))
         case op.SetIngressFilter():
@@ -108,6 +108,20 @@ def _rule(snapshot: Snapshot, operation: Rule) -> Snapshot:
             return _within(
                 snapshot, place, lambda here: simulate_nft.delete_ingress(here, operation)
             )
+        case _:
+            assert_never(operation)
+
+
+def _routed(
+    namespace: Namespace, operation: op.AddRoute | op.DeleteRoute | op.MarkRoute
+) -> Namespace:
+    match operation:
+        case op.AddRoute():
+            return simulate_routes.add_route(namespace, operation)
+        case op.DeleteRoute():
+            return simulate_routes.delete_route(namespace, operation)
+        case op.MarkRoute():
+            return simulate_routes.mark_route(namespace, operation)
         case _:
             assert_never(operation)
 

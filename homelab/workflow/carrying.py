@@ -1,34 +1,27 @@
 """Carry out a plan: probe, change, read again, probe again, and go back if it did not hold."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from homelab.diagnosis.judge import judge
-from homelab.diagnosis.tracer import Tracer
 from homelab.errors import OperationError
 from homelab.model.operation import Operation
-from homelab.model.place import Place
-from homelab.model.plan import Applied, Execution, Plan, ProbeLost
+from homelab.model.plan import Applied, Execution, Plan
 from homelab.model.snapshot import Snapshot
-from homelab.model.trace import Outcome, Target
 from homelab.planning.diff import actual_state
-from homelab.planning.execute import execute, undo
+from homelab.planning.execute import execute
 from homelab.planning.guard import refuse_if_unsafe
 from homelab.resources import KINDS
 from homelab.system import System
 from homelab.workflow.change import Planned, plan
-from homelab.workflow.foresight import future
-from homelab.workflow.look import Probe
+from homelab.workflow.flows import Door, Flows, fresh, lost, working
+from homelab.workflow.mending import unmended
 from homelab.workflow.rollback import Run, go_back
 
 Tell: TypeAlias = Callable[[Operation], None]
 INTERRUPTED = "interrupted"
 """The failure of an execution that a signal ended; what was done of it is taken back."""
 ROUNDS = 2
-KEPT = (Outcome.DELIVERED, Outcome.UNKNOWN)
-SAMPLE = 256
-"""How many flows that work before a change are probed again after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,40 +32,49 @@ class Consent:
     accident: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
-    """From where real packets are sent, and by what."""
-
-    origin: Place
-    probe: Probe
-
-
 def nothing(_: Operation) -> None:
     """Nobody is told."""
 
 
-def apply(
-    planned: Planned,
-    system: System,
-    door: Door | None,
-    consent: Consent,
-    tell: Tell,
-    note: Tell = nothing,
-) -> Applied:
-    """Carry out the plan; verify by reading and by probing; go back if it did not hold.
+def unheard(_: Flows) -> None:
+    """Nobody hears of the flows that work."""
 
-    ``note`` hears of each operation before it is begun; an ``OperationError`` of it stops there.
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Who is told: of each operation, before (``note``) and when it is begun (``tell``); of the flows that work.
+
+    An ``OperationError`` of ``note`` stops there; of ``flows``, before anything is changed.
     """
+
+    tell: Tell = nothing
+    note: Tell = nothing
+    flows: Callable[[Flows], None] = unheard
+
+
+def apply(
+    planned: Planned, system: System, door: Door | None, consent: Consent, witness: Witness
+) -> Applied:
+    """Carry out the plan; verify by reading and by probing; go back if it did not hold."""
     refuse_without(consent, planned)
-    flows = tuple(_working(planned, door))
-    execution, remaining, after = _converge(planned, system, tell, note)
-    lost = _lost(flows, door) if door is not None else ()
-    applied = Applied(planned.plan, execution, remaining, lost, after=after, kept=len(flows))
-    if execution.failure is None and not remaining and not lost:
-        return applied
-    back = go_back(planned.snapshot, _started(execution), system, _telling(system.run, tell))
-    still = _lost(flows, door) if door is not None else ()
-    return replace(applied, rollback=back.execution, residue=back.residue, still_lost=still)
+    flows = working(planned, door)
+    witness.flows(flows)
+    execution, remaining, after = _converge(planned, system, witness)
+    holds = execution.failure is None and not remaining
+    gone = lost(flows, door, execution.done) if holds else ()
+    applied = Applied(planned.plan, execution, remaining, gone, after=after, kept=len(flows))
+    if holds and not gone:
+        count, silent = fresh(planned, after, flows, door)
+        return replace(applied, fresh=count, silent=silent)
+    run = _telling(system.run, witness.tell)
+    back = go_back(planned.snapshot, _started(execution), system, run)
+    return replace(
+        applied,
+        rollback=back.execution,
+        residue=back.residue,
+        fates=back.fates,
+        still_lost=lost(flows, door, _started(execution)),
+    )
 
 
 def _started(execution: Execution) -> tuple[Operation, ...]:
@@ -86,31 +88,32 @@ def refuse_without(consent: Consent, planned: Planned) -> None:
 
 
 def _converge(
-    planned: Planned, system: System, tell: Tell, note: Tell
+    planned: Planned, system: System, witness: Witness
 ) -> tuple[Execution, Plan, Snapshot]:
     """Run the plan, read again, and run what is still missing.
 
     A guest that restarts loses what only its kernel held; that is seen after the first round.
     """
-    run = _noting(_telling(system.run, tell), note)
+    run = _noting(_telling(system.run, witness.tell), witness.note)
     execution = execute(planned.plan.operations(), run)
     now = system.read()
     for _ in range(ROUNDS):
-        remaining = plan(planned.goal, now).plan
-        if execution.failure is not None or not remaining or remaining.disruptions():
+        remaining = _remaining(planned, now)
+        if execution.failure is not None or not remaining or _ends(planned, remaining):
             return execution, remaining, now
         more = execute(remaining.operations(), run)
         execution = Execution((*execution.done, *more.done), more.failure, more.failed)
         now = system.read()
-    return execution, plan(planned.goal, now).plan, now
+    return execution, _remaining(planned, now), now
 
 
-def run_fix(operations: Sequence[Operation], system: System, tell: Tell) -> Execution:
-    """Run a fix; on failure take back what was done of it."""
-    execution = execute(tuple(operations), _telling(system.run, tell))
-    if execution.failure is not None:
-        undo(execution, system.run)
-    return execution
+def _ends(planned: Planned, remaining: Plan) -> bool:
+    return bool(planned.goal.mends or remaining.disruptions())
+
+
+def _remaining(planned: Planned, now: Snapshot) -> Plan:
+    """What is still to be done; a fix is never done twice, so it ends with the first round."""
+    return unmended(planned, now) if planned.goal.mends else plan(planned.goal, now).plan
 
 
 def _noting(run: Run, note: Tell) -> Run:
@@ -130,30 +133,3 @@ def _telling(run: Run, tell: Tell) -> Run:
             raise OperationError(INTERRUPTED) from error
 
     return told
-
-
-def _working(planned: Planned, door: Door | None) -> Iterator[Target]:
-    """Targets of declared networks that answer a real packet now, and that the plan does not close."""
-    if door is None or planned.goal.removal:
-        return
-    later = Tracer(future(planned))
-    targets = tuple(
-        target
-        for each in judge(planned.inventory, planned.snapshot)
-        if each.declared
-        for target in each.targets
-        if later.trace(door.origin, target).outcome in KEPT
-    )[:SAMPLE]
-    for target, said in zip(targets, door.probe(door.origin, targets), strict=True):
-        if said == "answered":
-            yield target
-
-
-def _lost(flows: Sequence[Target], door: Door) -> tuple[ProbeLost, ...]:
-    """Flows that answered before and do not answer any more."""
-    said = door.probe(door.origin, flows) if flows else ()
-    return tuple(
-        ProbeLost(door.origin, str(target), "answered", now)
-        for target, now in zip(flows, said, strict=True)
-        if now != "answered"
-    )

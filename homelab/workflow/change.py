@@ -1,17 +1,20 @@
 """What has to change: from a goal and a snapshot to a plan, and what stands in its way."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from homelab.errors import ConflictError
+from homelab.errors import ConflictError, UsageError
 from homelab.model.finding import Judgement, Trial
 from homelab.model.inventory import Inventory
-from homelab.model.plan import Plan, State
+from homelab.model.plan import Adopt, Mend, Plan, State
 from homelab.model.snapshot import Snapshot
+from homelab.planning.adopt import adoptable
 from homelab.planning.allocate import allocate
 from homelab.planning.diff import actual_state, desired_state, diff, obstacles
+from homelab.planning.execute import execute
 from homelab.planning.overlaps import problems
 from homelab.resources import KINDS
+from homelab.system.simulated import SimulatedSystem
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +22,18 @@ class Goal:
     """What the lab shall be like: as the inventory says, or (``removal``) without us.
 
     ``only`` limits a goal to some guests; empty means all. ``back_to`` is a lab of the past, whose owned
-    things shall be again, whatever the inventory says.
+    things shall be again, whatever the inventory says. ``mends`` are the fixes of a diagnosis: with them
+    nothing else is wanted. ``adopt`` are the handles of foreign things that are taken over first, and with
+    ``as_it_is`` that is all.
     """
 
     inventory: Inventory
     only: frozenset[str] = frozenset()
     removal: bool = False
     back_to: Snapshot | None = None
+    mends: tuple[Mend, ...] = ()
+    adopt: frozenset[str] = frozenset()
+    as_it_is: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +58,49 @@ class Planned:
 def plan(goal: Goal, snapshot: Snapshot) -> Planned:
     """What has to change, without a look at what will be reachable."""
     inventory = goal.inventory if goal.removal else allocate(goal.inventory, snapshot)
-    desired = _desired(goal, inventory, snapshot)
-    actual = actual_state(snapshot, KINDS)
+    adopted = tuple(_adopted(goal, inventory, snapshot))
+    if goal.as_it_is:
+        return Planned(goal, inventory, snapshot, Plan(adopted))
+    now = _marked(adopted, snapshot)
+    desired = _desired(goal, inventory, now)
+    actual = actual_state(now, KINDS)
     return Planned(
         goal,
         inventory,
         snapshot,
-        diff(desired, actual, snapshot, only=goal.only),
+        Plan((*adopted, *diff(desired, actual, now, only=goal.only).changes)),
         (
-            *_overlaps(goal, inventory, snapshot),
-            *obstacles(desired, actual, snapshot, only=goal.only),
+            *_overlaps(goal, inventory, now),
+            *obstacles(desired, actual, now, only=goal.only),
         ),
     )
+
+
+def _adopted(goal: Goal, inventory: Inventory, snapshot: Snapshot) -> Iterator[Adopt]:
+    """The changes that take over what the goal names; what is ours already needs none."""
+    if goal.adopt:
+        found = adoptable(inventory, snapshot, KINDS)
+        yield from (each for handle, each in found.items() if handle in goal.adopt)
+
+
+def _marked(adopted: Sequence[Adopt], snapshot: Snapshot) -> Snapshot:
+    """The lab with the marks of what is taken over: the rest of the plan is made for that one."""
+    system = SimulatedSystem(snapshot)
+    for each in adopted:
+        execute(each.operations, system.run)
+    return system.read()
+
+
+def refuse_unknown(goal: Goal, snapshot: Snapshot) -> None:
+    """Raise ``UsageError`` for a handle that names nothing that could be taken over."""
+    found = adoptable(allocate(goal.inventory, snapshot), snapshot, KINDS)
+    unknown = sorted(goal.adopt - found.keys())
+    if unknown:
+        there = ", ".join(sorted(found)) or "nothing"
+        raise UsageError(
+            f"{', '.join(unknown)}: no foreign thing of that name stands where the inventory declares "
+            f"one; there is: {there}"
+        )
 
 
 def _desired(goal: Goal, inventory: Inventory, snapshot: Snapshot) -> State:

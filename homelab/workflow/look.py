@@ -7,7 +7,7 @@ from typing import TypeAlias
 from homelab.checks import expectation_not_met, findings
 from homelab.diagnosis.expect import put_to_the_test
 from homelab.diagnosis.judge import judge
-from homelab.model.finding import Case, Finding, Fix, Judgement, Trial
+from homelab.model.finding import Case, Finding, Judgement, Trial
 from homelab.model.inventory import Inventory
 from homelab.model.place import Place
 from homelab.model.snapshot import Snapshot
@@ -82,15 +82,6 @@ def _identity(finding: Finding) -> Identity:
     cause = finding.cause
     what = (cause.rule or cause.key or cause.text) if cause else finding.explains
     return finding.fault, finding.at, what
-
-
-def fixes(found: Sequence[Finding]) -> tuple[Fix, ...]:
-    """The fixes that ``--fix`` runs: those with operations, of errors, that the model has proven."""
-    return tuple(
-        each.fix
-        for each in found
-        if each.fix is not None and each.fix.operations and each.severity == "error"
-    )
 
 
 def exit_code(diagnosis: Diagnosis) -> int:

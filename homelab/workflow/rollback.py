@@ -8,13 +8,14 @@ from homelab.errors import OperationError
 from homelab.model import operation as op
 from homelab.model.inverse import inverse
 from homelab.model.operation import Operation
-from homelab.model.plan import Execution
+from homelab.model.plan import Execution, Fate, ProbeLost
 from homelab.model.snapshot import Snapshot
 from homelab.planning.diff import actual_state, diff
 from homelab.planning.execute import execute_each
 from homelab.resources import KINDS
 from homelab.system import System
 from homelab.system.simulated import SimulatedSystem
+from homelab.workflow.aftermath import fates
 
 Run: TypeAlias = Callable[[Operation], None]
 ROUNDS = 3
@@ -23,10 +24,15 @@ ROUNDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What was done to get back, and what still differs from before; ``residue`` empty: nothing does."""
+    """What was done to get back, and what still differs from before; ``residue`` empty: nothing does.
+
+    ``fates`` has each object that was touched; ``lost`` flows that worked before and do not now.
+    """
 
     execution: Execution
     residue: tuple[str, ...] = ()
+    fates: tuple[Fate, ...] = ()
+    lost: tuple[ProbeLost, ...] = ()
 
 
 def go_back(
@@ -49,10 +55,10 @@ def go_back(
         different = diff(owned, actual_state(now, KINDS), now)
         waiting = (*undone, *different.operations())
         if not waiting:
-            return Returned(Execution(tuple(done)))
+            return Returned(Execution(tuple(done)), fates=fates(before, started, now))
     why = execution.failure or "somebody else keeps changing it"
     residue = (why, *(str(each.key) for each in different.changes))
-    return Returned(Execution(tuple(done), why), residue)
+    return Returned(Execution(tuple(done), why), residue, fates(before, started, now))
 
 
 def way_back(started: Sequence[Operation], now: Snapshot) -> tuple[Operation, ...]:

@@ -280,3 +280,14 @@ def test_an_inventory_without_its_guest_is_no_trouble() -> None:
     found: list[Finding] = check("docker-pool-overlaps-lan")(case)
 
     assert found == []
+
+
+def test_what_was_not_read_for_one_reason_is_one_finding() -> None:
+    unread = {"guest:db": "none here", "host/lxd": "none here", "router": "no answer"}
+
+    first, second = check("not-observed")(judged(lab(unread=unread)))
+
+    assert (first.at, second.at) == (HOST, "router")
+    assert first.explains.startswith("host/lxd, guest:db: not observed, none here;")
+    assert first.fix is not None
+    assert "the machine that runs the guests" in first.fix.text

@@ -5,7 +5,6 @@ import io
 import json
 from ipaddress import ip_address
 from pathlib import Path
-from typing import cast
 
 import click
 import pytest
@@ -18,9 +17,9 @@ from homelab.cli.change import (
     show_applied,
 )
 from homelab.cli.common import lines_of, observe, telling
-from homelab.cli.diagnose import _mend, _show
+from homelab.cli.diagnose import _show
 from homelab.cli.snapshot import write_private
-from homelab.errors import ConflictError, HomelabError, OperationError, UnsafePlanError, UsageError
+from homelab.errors import ConflictError, HomelabError, UnsafePlanError, UsageError
 from homelab.load.inventory import load_inventory
 from homelab.load.snapshot import load_snapshot
 from homelab.model import operation as op
@@ -29,10 +28,8 @@ from homelab.model.place import HOST, ROUTER
 from homelab.model.plan import Applied, Execution
 from homelab.model.proof import Proof, Sender
 from homelab.model.trace import Outcome, Target, Trace
-from homelab.system.live import LiveSystem
-from homelab.system.simulated import SimulatedSystem
 from homelab.workflow import change, foresight
-from homelab.workflow.look import diagnose, exit_code, fixes
+from homelab.workflow.look import diagnose
 from homelab.workflow.probing import Compared
 
 ROOT = Path(__file__).parents[2]
@@ -405,27 +402,6 @@ def test_a_saved_snapshot_is_no_system() -> None:
 
 
 # Diagnose, with a lab in memory -----------------------------------------------------------------
-
-
-class Lab(SimulatedSystem):
-    """What ``_mend`` needs of a live lab."""
-
-
-def test_a_fix_is_told_and_run_and_looked_at_again(capsys: Captured) -> None:
-    seen = load_snapshot(Path(BROKEN))
-    mended = _mend(diagnose(DECLARED, seen), DECLARED, cast("LiveSystem", Lab(seen)))
-
-    assert exit_code(mended) == 0
-    assert "fix: " in capsys.readouterr().err
-
-
-def test_a_fix_that_fails_is_an_error() -> None:
-    seen = load_snapshot(Path(BROKEN))
-    found = diagnose(DECLARED, seen)
-    lab = Lab(seen, breaks_on=type(fixes(found.findings)[0].operations[-1]))
-
-    with pytest.raises(OperationError, match="is taken back"):
-        _mend(found, DECLARED, cast("LiveSystem", lab))
 
 
 def test_the_probes_are_counted(capsys: Captured) -> None:

@@ -1,5 +1,6 @@
 """What a kernel and its simulation promise alike: routes, sysctls, accepts and ingress filters."""
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -16,6 +17,7 @@ from homelab.model.operation import (
     DeleteRoute,
     FilterRule,
     IngressFilter,
+    MarkRoute,
     Operation,
     SetIngressFilter,
     SetSysctl,
@@ -298,3 +300,40 @@ def test_a_route_is_deleted_whatever_its_metric_when_none_is_said(world: World) 
     world.run(DeleteRoute(PLACE, HERE))
 
     assert not [each for each in world.read().routes if each.protocol == "201"]
+
+
+@pytest.mark.parametrize("name", [each for each in REVERSIBLE if each.startswith("a route")])
+@pytest.mark.parametrize("protocol", ["boot", "static", "77"])
+def test_a_mark_comes_and_goes_and_nothing_else_changes(
+    world: World, name: str, protocol: str
+) -> None:
+    added = REVERSIBLE[name]
+    assert isinstance(added, AddRoute)
+    before = aspects(world.read())["routes"]
+    assert isinstance(before, set)
+    world.run(added)
+    after = aspects(world.read())["routes"]
+    assert isinstance(after, set)
+    (ours,) = after - before
+    foreign = replace(ours, protocol=protocol)
+
+    world.run(MarkRoute(PLACE, ours, protocol))
+    assert aspects(world.read())["routes"] == before | {foreign}
+
+    world.run(MarkRoute(PLACE, foreign, "201"))
+    assert aspects(world.read())["routes"] == after
+
+
+def test_a_mark_is_refused_for_what_is_not_there_or_not_to_be_ours(world: World) -> None:
+    foreign = replace(HERE, protocol="static")
+    refused(world, MarkRoute(PLACE, foreign, "201"), "there is no route")
+    refused(world, MarkRoute(PLACE, foreign, "boot"), "own protocol")
+    refused(world, MarkRoute(PLACE, foreign, "201 via"), "own protocol")
+    refused(world, MarkRoute(PLACE, HERE, "static via"), "no protocol of a route")
+    several = replace(HERE, hops=(*HERE.hops, *HERE.hops))
+    refused(world, MarkRoute(PLACE, several, "static"), "exactly one next hop")
+
+
+def refused(world: World, operation: Operation, said: str) -> None:
+    with pytest.raises(OperationError, match=said):
+        world.run(operation)

@@ -1,7 +1,7 @@
 """A router with two links, as values: what the tests of netfilter send packets through."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_interface
 
 from homelab.diagnosis.netfilter import Context, Firewall, Traversal
@@ -121,11 +121,11 @@ def udp(
 
 def answer(packet: Packet) -> Packet:
     """What the receiver sends back."""
-    back = replace(packet.arriving(), source=packet.destination, destination=packet.source, ttl=64)
+    back = packet.arriving()._replace(source=packet.destination, destination=packet.source, ttl=64)
     if packet.icmp_type is not None:
-        return replace(back, icmp_type=ECHO_REPLY[packet.family])
+        return back._replace(icmp_type=ECHO_REPLY[packet.family])
     flags = frozenset({"SYN", "ACK"}) if packet.protocol == "tcp" else frozenset[str]()
-    return replace(back, sport=packet.dport, dport=packet.sport, flags=flags)
+    return back._replace(sport=packet.dport, dport=packet.sport, flags=flags)
 
 
 @dataclass
@@ -160,7 +160,7 @@ class Journey:
             return self.hook("input", first, iif, None)
         oif = self.fib.route_link(first.destination)
         # ip_forward() decreases the time to live before the hook, ip6_forward() too.
-        second = self.hook("forward", replace(first, ttl=first.ttl - 1), iif, oif)
+        second = self.hook("forward", first._replace(ttl=first.ttl - 1), iif, oif)
         return None if second is None else self.hook("postrouting", second, iif, oif)
 
     def sent(self, packet: Packet) -> Packet | None:
@@ -176,7 +176,7 @@ class Journey:
             return self.outcome()
         back = answer(self.arrived)
         if not answered:
-            back = replace(back, flags=frozenset({"RST", "ACK"}))
+            back = back._replace(flags=frozenset({"RST", "ACK"}))
         if self.fib.address_type(back.source) == "local":
             self.delivered = self.sent(back)
         else:

@@ -74,8 +74,8 @@ def _fate(firewall: Firewall, hook: str, name: str, version: int, expected: str)
     packet = _packet(name, version)
     if hook in {"forward", "postrouting"}:
         start = "prerouting"
-        first = firewall.traverse(start, packet, replace(context, oif=None))
-        packet = replace(first.packet, ttl=packet.ttl - 1)
+        first = firewall.traverse(start, packet, context._replace(oif=None))
+        packet = first.packet._replace(ttl=packet.ttl - 1)
     found = firewall.traverse(hook, packet, context)
     if found.verdict != "accept":
         return "?" if found.verdict == "unknown" else "yes"
@@ -90,5 +90,5 @@ def _packet(name: str, version: int) -> Packet:
     if kind == "ping":
         return ping(version)
     if kind == "out":
-        return replace(tcp(int(port), version), source=FAR[version])
+        return tcp(int(port), version)._replace(source=FAR[version])
     return (tcp if kind == "tcp" else udp)(int(port), version)

@@ -1,7 +1,6 @@
 """Connections of one place: states, translations there and back, and the errors about them."""
 
 import json
-from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -48,7 +47,7 @@ def state(packet: Packet, hook: str = "prerouting", loose: str = "1") -> str:
 
 
 def flags(*names: str) -> Packet:
-    return replace(tcp(80), flags=frozenset(names))
+    return tcp(80)._replace(flags=frozenset(names))
 
 
 @pytest.mark.parametrize(
@@ -63,11 +62,11 @@ def flags(*names: str) -> Packet:
         (flags("FIN", "ACK"), "invalid"),
         (flags(), "invalid"),
         (flags("ACK"), "new"),
-        (replace(ping(), icmp_type=0), "invalid"),
-        (replace(ping(), icmp_type=3), "invalid"),
-        (replace(ping(6), icmp_type=129), "invalid"),
-        (replace(ping(6), icmp_type=135), "untracked"),
-        (replace(udp(53), protocol="gre"), "new"),
+        (ping()._replace(icmp_type=0), "invalid"),
+        (ping()._replace(icmp_type=3), "invalid"),
+        (ping(6)._replace(icmp_type=129), "invalid"),
+        (ping(6)._replace(icmp_type=135), "untracked"),
+        (udp(53)._replace(protocol="gre"), "new"),
     ],
 )
 def test_the_state_of_a_first_packet(packet: Packet, expected: str) -> None:
@@ -290,7 +289,7 @@ def test_masquerade_without_an_address_cannot_be_told() -> None:
 def test_a_packet_of_the_host_itself_is_redirected_to_loopback() -> None:
     for version, loopback in ((4, "127.0.0.1"), (6, "::1")):
         fire = nat("-A OUTPUT -j REDIRECT", version=version)
-        packet = replace(tcp(80, version), source=FAR[version])
+        packet = tcp(80, version)._replace(source=FAR[version])
         end = fire.traverse("output", packet, Context(FIB, None, "out0"))
         assert str(end.packet.destination) == loopback
 
@@ -354,7 +353,7 @@ def test_an_error_without_translation_is_left_alone_and_one_about_nothing_is_inv
     arrived = trip.through(udp(53), "in0")
     assert arrived is not None
     error = unreachable(SERVER[4], CLIENT[4], arrived.tuple)
-    stray = unreachable(SERVER[4], CLIENT[4], replace(arrived.tuple, dport=9))
+    stray = unreachable(SERVER[4], CLIENT[4], arrived.tuple._replace(dport=9))
 
     passed, strayed = trip.through(error, "out0"), trip.through(stray, "out0")
     assert passed is not None
@@ -365,10 +364,10 @@ def test_an_error_without_translation_is_left_alone_and_one_about_nothing_is_inv
 
 def test_a_packet_that_enters_another_place_leaves_its_connection_behind() -> None:
     trip = Journey(firewall(iptables_nft=TRACKS))
-    arrived = trip.through(replace(tcp(80), mark=5), "in0")
+    arrived = trip.through(tcp(80)._replace(mark=5), "in0")
     assert arrived is not None
 
-    assert arrived.arriving() == replace(tcp(80), ttl=63)
+    assert arrived.arriving() == tcp(80)._replace(ttl=63)
     assert arrived.arriving(same_namespace=True).mark == 5
 
 

@@ -1,6 +1,6 @@
 """Lines of iptables-save as the packet meets them: every match and target, one by one."""
 
-from dataclasses import replace
+from ipaddress import ip_address
 
 import pytest
 from hypothesis import given
@@ -34,11 +34,11 @@ def verdict(
 def tracked(packet: Packet, *, confirmed: bool = True) -> Packet:
     """The packet as part of a connection that conntrack has seen."""
     entry = Connection(packet.tuple, packet.tuple.reverse(), mark=2, confirmed=confirmed)
-    return replace(packet, connection=entry)
+    return packet._replace(connection=entry)
 
 
 TCP = tcp(80)
-SYN_ACK = replace(TCP, flags=frozenset({"SYN", "ACK"}))
+SYN_ACK = TCP._replace(flags=frozenset({"SYN", "ACK"}))
 
 
 @pytest.mark.parametrize(
@@ -147,15 +147,15 @@ def test_what_a_match_says_of_a_tcp_packet(matches: str, *, held: bool | None) -
         ("-m conntrack --ctstate NEW", tracked(TCP), True),
         ("-m conntrack --ctstate INVALID", TCP, True),
         ("-m conntrack ! --ctstate INVALID", TCP, False),
-        ("-m conntrack --ctstate UNTRACKED", replace(TCP, state="untracked"), True),
+        ("-m conntrack --ctstate UNTRACKED", TCP._replace(state="untracked"), True),
         ("-m conntrack --ctstate SNAT,DNAT", tracked(TCP), False),
         ("-m conntrack --ctstate FANCY", tracked(TCP), None),
         ("-m state --state NEW,ESTABLISHED", tracked(TCP), True),
         ("-m conntrack --ctdir ORIGINAL", tracked(TCP), True),
         ("-m conntrack --ctdir REPLY", tracked(TCP), False),
         ("-m conntrack --ctdir BOTH", tracked(TCP), None),
-        ("-m conntrack ! --ctdir REPLY", replace(TCP, state="untracked"), False),
-        ("-m conntrack --ctstate UNTRACKED --ctdir REPLY", replace(TCP, state="untracked"), True),
+        ("-m conntrack ! --ctdir REPLY", TCP._replace(state="untracked"), False),
+        ("-m conntrack --ctstate UNTRACKED --ctdir REPLY", TCP._replace(state="untracked"), True),
         ("-m conntrack --ctorigdst 10.99.2.0/24", tracked(TCP), True),
         ("-m conntrack --ctorigsrc 10.99.2.0/24", tracked(TCP), False),
         ("-m conntrack --ctreplsrc 10.99.2.2 --ctproto 6", tracked(TCP), True),
@@ -170,8 +170,8 @@ def test_what_a_match_says_of_a_tcp_packet(matches: str, *, held: bool | None) -
         ("-m connmark --mark 0x2", tracked(TCP), True),
         ("-m connmark ! --mark 0x2", TCP, False),
         ("-p tcp ! --syn", SYN_ACK, True),
-        ("-m mac --mac-source 02:00:00:00:01:02", replace(TCP, mac_source="02:00:00:00:01:02"), True),
-        ("-m mac ! --mac-source 02:00:00:00:01:02", replace(TCP, mac_source="02:00:00:00:01:02"), False),
+        ("-m mac --mac-source 02:00:00:00:01:02", TCP._replace(mac_source="02:00:00:00:01:02"), True),
+        ("-m mac ! --mac-source 02:00:00:00:01:02", TCP._replace(mac_source="02:00:00:00:01:02"), False),
     ],
 )  # fmt: skip
 def test_what_a_match_says_of_other_packets(
@@ -190,7 +190,7 @@ def test_the_state_outside_of_a_hook_that_tracks_is_that_of_the_packet() -> None
 
 def dnatted() -> Packet:
     entry = Connection(tcp(80, destination=NEAR[4]).tuple, TCP.tuple.reverse())
-    return replace(TCP, connection=entry)
+    return TCP._replace(connection=entry)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_icmpv6_types(type_text: str) -> None:
 
 
 def test_packets_to_many() -> None:
-    many = replace(udp(53), destination=replace(udp(53)).destination.__class__("224.0.0.251"))
+    many = udp(53)._replace(destination=ip_address("224.0.0.251"))
 
     assert verdict("-m pkttype --pkt-type multicast", many) is True
     assert verdict("-m pkttype ! --pkt-type multicast", many) is False
@@ -333,7 +333,7 @@ def test_ipsets(name: str, ends: str, *, held: bool | None) -> None:
 
 
 def test_ipsets_of_macs_and_marks_and_what_has_no_port() -> None:
-    known = replace(TCP, mac_source="02:00:00:00:01:02", mark=7)
+    known = TCP._replace(mac_source="02:00:00:00:01:02", mark=7)
 
     assert verdict("-m set --match-set macs src", known, sets=SETS) is True
     assert verdict("-m set --match-set marks src,src", known, sets=SETS) is True
@@ -362,7 +362,7 @@ def changed(target: str, packet: Packet | None = None, table: str = "mangle") ->
     ],
 )  # fmt: skip
 def test_marks(target: str, before: int, after: int) -> None:
-    found = changed(target, replace(tracked(TCP), mark=before))
+    found = changed(target, tracked(TCP)._replace(mark=before))
 
     assert (found.verdict, found.packet.mark) == ("accept", after)
 
@@ -377,26 +377,26 @@ def test_marks(target: str, before: int, after: int) -> None:
     ],
 )
 def test_marks_of_connections(target: str, after: int) -> None:
-    found = changed(target, replace(tracked(TCP), mark=0x107))
-    alone = changed(target, replace(TCP, mark=0x107))
+    found = changed(target, tracked(TCP)._replace(mark=0x107))
+    alone = changed(target, TCP._replace(mark=0x107))
 
     assert found.packet.connection is not None
     assert found.packet.connection.mark == after
-    assert alone.packet == replace(TCP, mark=0x107)
-    assert changed("CONNMARK --restore-mark", replace(TCP, mark=7)).packet.mark == 7
+    assert alone.packet == TCP._replace(mark=0x107)
+    assert changed("CONNMARK --restore-mark", TCP._replace(mark=7)).packet.mark == 7
 
 
 @pytest.mark.parametrize(
     ("target", "packet"),
     [
-        ("TOS --set-tos 0x10/0x3f", replace(TCP, tos=0x10)),
-        ("TOS --set-tos 0x08", replace(TCP, tos=0x08)),
-        ("DSCP --set-dscp 0x0a", replace(TCP, tos=0x28)),
-        ("TTL --ttl-set 3", replace(TCP, ttl=3)),
-        ("TTL --ttl-dec 70", replace(TCP, ttl=0)),
-        ("HL --hl-inc 1", replace(TCP, ttl=65)),
-        ("NOTRACK", replace(TCP, state="untracked")),
-        ("CT --notrack", replace(TCP, state="untracked")),
+        ("TOS --set-tos 0x10/0x3f", TCP._replace(tos=0x10)),
+        ("TOS --set-tos 0x08", TCP._replace(tos=0x08)),
+        ("DSCP --set-dscp 0x0a", TCP._replace(tos=0x28)),
+        ("TTL --ttl-set 3", TCP._replace(ttl=3)),
+        ("TTL --ttl-dec 70", TCP._replace(ttl=0)),
+        ("HL --hl-inc 1", TCP._replace(ttl=65)),
+        ("NOTRACK", TCP._replace(state="untracked")),
+        ("CT --notrack", TCP._replace(state="untracked")),
     ],
 )
 def test_other_changes(target: str, packet: Packet) -> None:
@@ -453,7 +453,7 @@ def test_several_tables_with_and_without_an_end() -> None:
     assert verdict("-s 10.99.1.2", FARAWAY) is False
 
 
-FARAWAY = replace(TCP, source=FAR[4])
+FARAWAY = TCP._replace(source=FAR[4])
 
 
 def test_words_are_split_as_the_tools_quote_them() -> None:

@@ -202,7 +202,7 @@ def test_what_a_match_says_of_a_tcp_packet(
 def tracked(packet: Packet, *, replied: bool = False) -> Packet:
     there = packet.tuple
     entry = Connection(there, there.reverse(), mark=2, confirmed=True, replied=replied)
-    return replace(packet, connection=entry)
+    return packet._replace(connection=entry)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def tracked(packet: Packet, *, replied: bool = False) -> Packet:
         (payload("ip6", "length"), 44, ping(6), True),
         (payload("ip6", "nexthdr"), "ipv6-icmp", ping(6), True),
         (payload("ether", "type"), "ip6", ping(6), True),
-        (payload("ether", "saddr"), "02:00:00:00:01:02", replace(TCP, mac_source="02:00:00:00:01:02"), True),
+        (payload("ether", "saddr"), "02:00:00:00:01:02", TCP._replace(mac_source="02:00:00:00:01:02"), True),
         (ct("state"), "new", tracked(TCP), True),
         (ct("direction"), "original", tracked(TCP), True),
         (ct("direction"), "original", TCP, False),
@@ -548,10 +548,10 @@ def test_chains_that_the_list_does_not_declare_still_have_rules() -> None:
 
 
 def test_other_addresses_are_what_they_are() -> None:
-    many = replace(udp(53), destination=SERVER[4].__class__("224.0.0.1"))
-    everyone = replace(udp(53), destination=SERVER[4].__class__("10.99.2.255"))
+    many = udp(53)._replace(destination=SERVER[4].__class__("224.0.0.1"))
+    everyone = udp(53)._replace(destination=SERVER[4].__class__("10.99.2.255"))
 
     assert held(meta("pkttype"), "multicast", packet=many) is True
     assert held(meta("pkttype"), "broadcast", packet=everyone) is True
-    assert held(fib("type", "daddr"), "local", packet=replace(TCP, destination=NEAR[4])) is True
-    assert held(fib("type", "saddr", "iif"), "local", packet=replace(TCP, source=FAR[4])) is False
+    assert held(fib("type", "daddr"), "local", packet=TCP._replace(destination=NEAR[4])) is True
+    assert held(fib("type", "saddr", "iif"), "local", packet=TCP._replace(source=FAR[4])) is False

@@ -214,7 +214,7 @@ def test_rules_only_lower_an_mss() -> None:
 
     assert lowered(syn, 1400).mss == 1400
     assert lowered(syn, 1500).mss == 1460
-    assert lowered(replace(syn, mss=None), 1400).mss is None
+    assert lowered(syn._replace(mss=None), 1400).mss is None
     assert clamped(syn, _context({HOST: linked(PLACES[HOST], "br0", mtu=1400)})).mss == 1360
     assert clamped(syn, _context({HOST: Namespace()})).mss == 1460
 

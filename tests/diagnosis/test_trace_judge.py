@@ -149,7 +149,9 @@ def test_a_daemon_of_the_host() -> None:
     made.route(ROUTER, "172.17.0.0/16", "192.168.1.5")
     made.listen(place, 443)
     daemon = docker(runs("own", Attachment("bridge", ip_address("172.17.0.2"))), networks=(BRIDGE,))
-    one = only(judge(NOTHING, replace(made.snapshot(), daemons={HOST: daemon})))
+    one = only(
+        judge(NOTHING, replace(made.snapshot(), daemons={HOST: daemon, WEB: docker(networks=())}))
+    )
 
     assert (one.name.guest, one.reachable) == ("host", True)
     assert one.targets == (target("172.17.0.2"), target("172.17.0.2", 443))

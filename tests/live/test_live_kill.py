@@ -12,7 +12,7 @@ from tests.live.the_lab import ROOT, Lab
 pytestmark = pytest.mark.lab
 
 APPLY = f"{ROOT}/.venv/bin/homelab -i inventory apply --yes"
-BEGUN, ENDED = 6, 28
+BEGUN, ENDED = 8, 30
 """Between these calls of fsync(2) an apply of the lab's inventory begins and ends; see journal.py."""
 
 
@@ -28,7 +28,7 @@ def bare(lab: Lab) -> Iterator[Lab]:
 def inject(lab: Lab, what: str, command: str = APPLY) -> int:
     """Run a command in which the kernel, at a certain system call, does ``what`` instead."""
     call = what.partition(":")[0]
-    words = ["strace", "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={what}"]
+    words = ["strace", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={what}"]
     return lab.host(*words, *command.split(), timeout=300).returncode
 
 

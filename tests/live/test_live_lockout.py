@@ -35,7 +35,8 @@ X
 @pytest.fixture
 def operated(lab: Lab) -> Iterator[Lab]:
     """The bare lab, and an operator behind the router whom the host reaches by its default route."""
-    lab.homelab("destroy", "--yes")
+    done = lab.homelab("destroy", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
     lab.sh("client", f"ip addr add {OPERATOR}/32 dev lo")
     lab.sh("router", f"ip route add {OPERATOR} via 10.0.0.100")
     lab.sh("host", START)
@@ -43,7 +44,8 @@ def operated(lab: Lab) -> Iterator[Lab]:
     lab.sh("host", f"kill $(cat {FOLDER}/pid); rm -rf {FOLDER}")
     lab.sh("router", f"ip route del {OPERATOR}")
     lab.sh("client", f"ip addr del {OPERATOR}/32 dev lo")
-    lab.homelab("apply", "--yes")
+    done = lab.homelab("apply", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def ssh(*command: str) -> list[str]:

@@ -30,6 +30,8 @@ NETWORK = DockerNetwork(
 STEPS: list[op.Operation] = [
     op.AddRoute(HOST, ROUTE),
     op.DeleteRoute(HOST, ROUTE),
+    op.MarkRoute(HOST, ROUTE, "4"),
+    op.ForgetConnections(HOST, (ip_address("10.90.1.10"), ip_address("fd90::10"))),
     op.SetSysctl(WEB, "net.ipv4.ip_forward", "1", "0"),
     op.KeepSysctl(HOST, "net.ipv4.ip_forward", "1", "0"),
     op.ForgetSysctl(HOST, "net.ipv4.ip_forward", "1", "0"),

@@ -2,10 +2,13 @@ import json
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
+import pytest
+
 from homelab.model.docker import Daemon
 from homelab.model.finding import Case, Finding, Fix, Judgement, NetworkName
 from homelab.model.inventory import Inventory
-from homelab.model.kernel import NextHop, Route
+from homelab.model.kernel import Namespace, NextHop, Route
+from homelab.model.lxc import Instance, Runtime
 from homelab.model.operation import AddRoute
 from homelab.model.place import HOST, LAN, Place, guest
 from homelab.model.snapshot import Snapshot
@@ -102,10 +105,25 @@ def test_a_healthy_network_and_one_without_containers_take_one_line_each() -> No
     ]
 
 
-def test_without_any_network_the_text_says_so() -> None:
-    text = diagnosis_text(Case(Inventory(), Snapshot(), ()), (), Paint())
+@pytest.mark.parametrize(
+    ("lab", "said"),
+    [
+        (Snapshot(), "run `homelab diagnose` as root on the machine that runs the guests"),
+        (
+            Snapshot(namespaces={Place("netns:edge"): Namespace()}),
+            "if one of them is the host of a lab: ip netns exec NAME homelab diagnose",
+        ),
+        (
+            Snapshot(runtime=Runtime("incus", "6.0", (Instance("web", "Running"),))),
+            "no container network was found in the 1 guests of incus on this machine",
+        ),
+    ],
+)
+def test_without_any_network_the_text_says_where_to_look(lab: Snapshot, said: str) -> None:
+    text = diagnosis_text(Case(Inventory(), lab, ()), (), Paint())
 
-    assert text == "no Docker network in any guest was found"
+    assert text.splitlines()[-1] == said
+    assert text.startswith("no container network was found")
 
 
 def test_the_reply_is_drawn_as_a_reply() -> None:

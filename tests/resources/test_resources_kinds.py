@@ -153,7 +153,14 @@ def test_a_subnet_that_moves_takes_the_containers_addresses_along() -> None:
         "CreateDockerNetwork",
         "ConnectContainer",
         "ConnectContainer",
+        *["ForgetConnections"] * 3,
     ]
+    forgotten = [each for each in plan.operations() if isinstance(each, op.ForgetConnections)]
+    assert [each.place for each in forgotten] == ["guest:web", "host", "router"]
+    assert {str(one) for each in forgotten for one in each.addresses} == {
+        "10.90.1.10",
+        "10.90.1.11",
+    }
     again = [each for each in plan.operations() if isinstance(each, op.ConnectContainer)]
     assert {str(each.attachment.fixed_ipv4) for each in again} == {"10.90.9.10", "10.90.9.11"}
     assert "front" in plan.disruptions()[0]
@@ -236,6 +243,28 @@ def test_a_fix_of_a_diagnosis_stays_until_destroy() -> None:
 
     assert kept == ["app/own:fix-x:1"]
     assert len([each for each in OpenFilter.actual(snapshot) if each.place == "guest:app"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "counts"),
+    [
+        ('-d 10.9.0.0/24 -m comment --comment "homelab:a:in:1" -j ACCEPT', True),
+        ("-d 10.9.0.0/24 -m comment --comment homelab:a:in:1 -j ACCEPT", True),
+        ("-d 10.9.0.0/24 -m comment --comment homelab:a:in:1 -j DROP", False),
+        ("! -d 10.9.0.0/24 -m comment --comment homelab:a:in:1 -j ACCEPT", False),
+        ("-d 10.9.0.0/24 -p tcp -m comment --comment homelab:a:in:1 -j ACCEPT", False),
+    ],
+)
+def test_a_rule_that_somebody_edited_is_ours_and_does_not_count(spec: str, counts: bool) -> None:
+    text = (
+        "*filter\n:FORWARD ACCEPT [0:0]\n:HOMELAB - [0:0]\n"
+        f"-A FORWARD -m comment --comment homelab:jump -j HOMELAB\n-A HOMELAB {spec}\nCOMMIT\n"
+    )
+    snapshot = with_namespace(APPLIED, "guest:app", rulesets=(Ruleset("iptables-nft", text),))
+
+    found = [each for each in OpenFilter.actual(snapshot) if each.place == "guest:app"]
+
+    assert [(each.rule.mark, each.effective) for each in found] == [("a:in:1", counts)]
 
 
 def test_our_rules_count_only_while_their_jump_comes_first() -> None:

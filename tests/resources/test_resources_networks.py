@@ -161,7 +161,7 @@ def test_a_guest_that_was_copied_brings_a_network_with_the_mark_of_the_other() -
     (said,) = blocked(DECLARED, copied)
 
     assert "with the mark of db/apps, as in a guest that was copied or renamed" in said
-    assert "docker network rm apps" in said
+    assert "`homelab adopt docker-network:web/apps`" in said
 
 
 def test_the_end_of_a_network_says_who_loses_it() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homelab.errors import OperationError
+from homelab.model.mark import mark_of
 from homelab.model.operation import AddFilterRule, DeleteFilterRule, FilterRule
 from homelab.model.place import guest
 from homelab.system.iptables import Step, script
@@ -112,12 +113,39 @@ def test_only_what_is_ours_is_written_back() -> None:
     assert "bpf" not in script(hostile, [add("b"), delete("a")])
 
 
-def test_a_comment_that_looks_like_ours_is_not_enough() -> None:
-    sly = '-A HOMELAB -m bpf --object-pinned /x -m comment --comment "homelab:a" -j ACCEPT'
-    text = done(FOREIGN, add("b")).replace("COMMIT", f"{sly}\nCOMMIT")
+def test_a_rule_is_known_by_its_mark_and_taken_away_by_its_number() -> None:
+    odd = '-A HOMELAB -m bpf --object-pinned /x -m comment --comment "homelab:a" -j ACCEPT'
+    text = done(FOREIGN, add("b")).replace("COMMIT", f"{odd}\nCOMMIT")
 
-    with pytest.raises(OperationError, match="no rule homelab:a"):
-        script(text, [delete("a")])
+    commands = script(text, [delete("a")])
+
+    assert "bpf" not in commands
+    assert "homelab:a" not in restored(text, commands)
+    assert "homelab:b" in restored(text, commands)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "-m comment --comment homelab:jump -j HOMELAB",
+        '-m comment --comment "homelab:jump" -m addrtype --src-type LOCAL -j HOMELAB',
+    ],
+)
+def test_a_jump_is_known_however_it_is_printed(words: str) -> None:
+    jump = '-m comment --comment "homelab:jump" -j HOMELAB'
+    text = done(FOREIGN, add("a")).replace(jump, words)
+
+    assert "-j HOMELAB" not in script(text, [add("b")])
+    assert tables(done(text, delete("a"))) == tables(FOREIGN)
+
+
+def test_a_comment_of_somebody_else_is_no_mark() -> None:
+    said = r'-m comment --comment "not \"--comment homelab:a\"" -j ACCEPT'
+
+    assert mark_of(said) is None
+    assert mark_of('-m comment --comment "homelab:a b" -j ACCEPT') is None
+    assert mark_of('-m comment --comment "homelab:a') is None
+    assert mark_of("-m comment --comment homelab:a -j DROP") == "a"
 
 
 def test_nothing_is_left_to_do_for_a_rule_that_came_and_went() -> None:
@@ -168,3 +196,15 @@ def test_a_chain_goes_with_every_jump_to_it() -> None:
 
     assert tables(without_chain(text, "HOMELAB")) == tables(FOREIGN)
     assert without_chain(FOREIGN, "HOMELAB") == FOREIGN
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 3, 9])
+def test_a_jump_comes_back_to_where_it_was(number: int) -> None:
+    step = AddFilterRule(WEB, add("a").rule, number)
+
+    text = restored(FOREIGN, script(FOREIGN, [step]))
+
+    marks = [mark_of(each.spec) for each in tables(text)["filter"].of("DOCKER-USER")]
+    assert len(marks) == 2 + bool(number)
+    assert marks.index("jump") + 1 == min(number, 3) if number else "jump" not in marks
+    assert restored(text, script(text, [step])) == text

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from homelab.load.snapshot import load_snapshot
 from homelab.model import operation as op
 from homelab.model.inventory import Allow, Egress, Ingress, Inventory
 from homelab.model.place import HOST, Place
+from homelab.model.plan import FateKind
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Target
 from homelab.report.documents import applied_document
@@ -22,7 +24,9 @@ from homelab.report.plan_text import applied_text, foresight_text, plan_text
 from homelab.system.simulated import SimulatedSystem
 from homelab.workflow import carrying, change, foresight
 from homelab.workflow.check import check
-from homelab.workflow.look import diagnose, exit_code, fixes
+from homelab.workflow.flows import PATIENT, Door
+from homelab.workflow.look import diagnose, exit_code
+from homelab.workflow.mending import plan_fixes
 from homelab.workflow.probing import compare
 from homelab.workflow.sending import probe_origin
 from tests.workflow.prober import Saying
@@ -33,17 +37,14 @@ APPLIED = load_snapshot(ROOT / "tests/recorded/applied.json")
 BROKEN = load_snapshot(ROOT / "tests/recorded/broken.json")
 BEFORE = load_snapshot(ROOT / "tests/recorded/before.json")
 YES = carrying.Consent(disruption=True, accident=True)
-
-
-def quiet(_: op.Operation) -> None:
-    pass
+QUIET = carrying.Witness()
 
 
 def destroyed() -> Snapshot:
     """The lab without us."""
     system = SimulatedSystem(APPLIED)
     goal = change.Goal(DECLARED, removal=True)
-    carrying.apply(change.plan(goal, APPLIED), system, None, YES, quiet)
+    carrying.apply(change.plan(goal, APPLIED), system, None, YES, QUIET)
     return with_profile(system.read())
 
 
@@ -87,7 +88,7 @@ def test_apply_converges_and_is_then_idle(declared: Inventory, start: Snapshot |
     planned = foresight.foresee(change.plan(change.Goal(declared), snapshot))
     assert planned.obstacles == ()
 
-    applied = carrying.apply(planned, system, None, YES, quiet)
+    applied = carrying.apply(planned, system, None, YES, QUIET)
 
     assert applied.execution.failure is None
     assert not applied.remaining
@@ -116,7 +117,7 @@ def test_a_failed_apply_leaves_the_lab_as_it_was(breaks_on: type[op.Operation]) 
     system = SimulatedSystem(bare, breaks_on=breaks_on)
     planned = change.plan(change.Goal(DECLARED), bare)
 
-    applied = carrying.apply(planned, system, None, YES, quiet)
+    applied = carrying.apply(planned, system, None, YES, QUIET)
 
     assert applied.execution.failure
     assert applied.rollback is not None
@@ -128,19 +129,24 @@ def test_a_failed_apply_leaves_the_lab_as_it_was(breaks_on: type[op.Operation]) 
 
 
 def test_a_flow_that_is_lost_takes_the_change_back() -> None:
-    answers = iter(["answered", "timeout", "answered"])
+    answers = chain(["answered"], repeat("timeout", PATIENT), repeat("answered"))
+    asked: list[int] = []
 
     def probe(_: Place, targets: Sequence[Target]) -> tuple[str, ...]:
+        asked.append(len(targets))
         return (next(answers),) * len(targets)
 
     declared = VARIANTS["masquerade"]
     planned = change.plan(change.Goal(declared), APPLIED)
     system = SimulatedSystem(APPLIED)
 
-    applied = carrying.apply(planned, system, carrying.Door(HOST, probe), YES, quiet)
+    applied = carrying.apply(planned, system, Door(HOST, probe), YES, QUIET)
 
     judged = [target for each in judge(declared, APPLIED) for target in each.targets]
-    assert [each.target for each in applied.lost] == [str(each) for each in judged]
+    assert {each.target for each in applied.lost} == {str(each) for each in judged}
+    assert asked == [len(judged)] * (PATIENT + 2)
+    assert {each.kind for each in applied.fates} == {FateKind.RESTORED}
+    assert "probed again: all" in applied_text(applied, Paint())
     assert (applied.residue, applied.still_lost) == ((), ())
     assert "lost: host → 10.90" in applied_text(applied, Paint())
 
@@ -154,8 +160,8 @@ def test_a_flow_that_the_inventory_closes_is_not_missed() -> None:
         asked.extend(targets)
         return ("answered",) * len(targets)
 
-    door = carrying.Door(client, probe)
-    applied = carrying.apply(planned, SimulatedSystem(APPLIED), door, YES, quiet)
+    door = Door(client, probe)
+    applied = carrying.apply(planned, SimulatedSystem(APPLIED), door, YES, QUIET)
 
     assert (asked, applied.lost) == ([], ())
 
@@ -165,7 +171,7 @@ def test_what_interrupts_containers_needs_consent() -> None:
 
     assert "reattached at their addresses" in plan_text(planned.plan, APPLIED, Paint())
     with pytest.raises(UnsafePlanError, match="--yes"):
-        carrying.apply(planned, SimulatedSystem(APPLIED), None, carrying.Consent(), quiet)
+        carrying.apply(planned, SimulatedSystem(APPLIED), None, carrying.Consent(), QUIET)
 
 
 def test_a_plan_that_cuts_off_a_working_network_is_noticed() -> None:
@@ -199,22 +205,22 @@ def test_foreign_networks_in_the_way_are_named_all_at_once() -> None:
 
 def test_every_fix_of_a_diagnosis_mends_on_the_model() -> None:
     system = SimulatedSystem(BEFORE)
+    planned = plan_fixes(diagnose(DECLARED, BEFORE))
 
-    for fix in fixes(diagnose(DECLARED, BEFORE).findings):
-        assert carrying.run_fix(fix.operations, system, quiet).failure is None
+    applied = carrying.apply(planned, system, None, YES, QUIET)
 
+    assert (applied.execution.failure, applied.rollback) == (None, None)
     assert exit_code(diagnose(DECLARED, system.read())) == 0
 
 
 def test_a_fix_that_fails_is_taken_back() -> None:
     system = SimulatedSystem(BEFORE, breaks_on=op.AddFilterRule)
-    fix = next(
-        each
-        for each in fixes(diagnose(DECLARED, BEFORE).findings)
-        if isinstance(each.operations[0], op.AddFilterRule)
-    )
+    planned = plan_fixes(diagnose(DECLARED, BEFORE))
 
-    assert carrying.run_fix(fix.operations, system, quiet).failure
+    applied = carrying.apply(planned, system, None, YES, QUIET)
+
+    assert applied.execution.failure
+    assert applied.residue == ()
     assert system.read() == BEFORE
 
 

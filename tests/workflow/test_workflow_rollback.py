@@ -126,7 +126,7 @@ def test_a_lab_of_the_past_is_a_plan_like_any_other() -> None:
     planned = change.plan(change.Goal(Inventory(), back_to=BEFORE), APPLIED)
     consent = carrying.Consent(disruption=True, accident=True)
 
-    applied = carrying.apply(planned, system, None, consent, carrying.nothing)
+    applied = carrying.apply(planned, system, None, consent, carrying.Witness())
 
     assert applied.execution.failure is None
     assert actual_state(system.read(), KINDS) == actual_state(BEFORE, KINDS)
@@ -144,7 +144,7 @@ def test_no_operation_is_begun_that_could_not_be_written_down() -> None:
         noted.append(operation)
 
     consent = carrying.Consent(disruption=True, accident=True)
-    applied = carrying.apply(planned, system, None, consent, carrying.nothing, note)
+    applied = carrying.apply(planned, system, None, consent, carrying.Witness(note=note))
 
     assert applied.execution.failure == "the disk is full"
     assert applied.execution.done == tuple(noted)

@@ -21,14 +21,16 @@ from homelab.model.plan import Applied, Execution
 from homelab.model.proof import Sender
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Cause, Outcome, Target, Trace
-from homelab.report.documents import applied_document
+from homelab.report.documents import applied_document, plan_document
 from homelab.report.paint import Paint
-from homelab.report.plan_text import applied_text, foresight_text
+from homelab.report.plan_text import applied_text, foresight_text, plan_text
 from homelab.system.simulated import SimulatedSystem
 from homelab.workflow import carrying, change, foresight
 from homelab.workflow.agreement import EXPECTED, KNOWN, agrees
 from homelab.workflow.check import check
-from homelab.workflow.look import Diagnosis, diagnose, exit_code, fixes
+from homelab.workflow.flows import Door
+from homelab.workflow.look import Diagnosis, diagnose, exit_code
+from homelab.workflow.mending import plan_fixes
 from homelab.workflow.probing import compare, compare_again
 from homelab.workflow.sending import probe_origin
 from homelab.workflow.trace import TraceDesk
@@ -40,11 +42,8 @@ APPLIED = load_snapshot(ROOT / "tests/recorded/applied.json")
 BROKEN = load_snapshot(ROOT / "tests/recorded/broken.json")
 CLIENT = netns("client")
 YES = carrying.Consent(disruption=True, accident=True)
+QUIET = carrying.Witness()
 WEB = Target(ip_address("10.90.1.10"))
-
-
-def quiet(_: op.Operation) -> None:
-    pass
 
 
 def altered(**words: object) -> Inventory:
@@ -241,20 +240,36 @@ def test_what_was_not_read_is_not_healthy() -> None:
 
 def test_every_fix_that_is_run_makes_the_lab_healthy() -> None:
     system = SimulatedSystem(BROKEN)
-    for fix in fixes(diagnose(DECLARED, BROKEN).findings):
-        assert carrying.run_fix(fix.operations, system, quiet).failure is None
 
+    applied = carrying.apply(plan_fixes(diagnose(DECLARED, BROKEN)), system, None, YES, QUIET)
+
+    assert (applied.execution.failure, applied.rollback) == (None, None)
     assert exit_code(diagnose(DECLARED, system.read())) == 0
 
 
 def test_a_fix_that_fails_is_taken_back() -> None:
-    (fix, *_) = fixes(diagnose(DECLARED, BROKEN).findings)
-    system = SimulatedSystem(BROKEN, breaks_on=type(fix.operations[-1]))
+    planned = plan_fixes(diagnose(DECLARED, BROKEN))
+    last = planned.plan.operations()[-1]
+    system = SimulatedSystem(BROKEN, breaks_on=type(last))
 
-    done = carrying.run_fix(fix.operations, system, quiet)
+    applied = carrying.apply(planned, system, None, YES, QUIET)
 
-    assert done.failure is not None
-    assert diagnose(DECLARED, system.read()) == diagnose(DECLARED, BROKEN)
+    assert applied.execution.failure is not None
+    assert applied.residue == ()
+    assert diagnose(DECLARED, system.read()).findings == diagnose(DECLARED, BROKEN).findings
+
+
+def test_a_fix_that_does_not_hold_is_taken_back() -> None:
+    planned = plan_fixes(diagnose(DECLARED, BROKEN))
+    system = Stubborn(BROKEN, 0)
+
+    applied = carrying.apply(planned, system, None, YES, QUIET)
+
+    assert applied.remaining.changes == planned.plan.changes
+    assert applied.rollback is not None
+    assert plan_text(planned.plan, BROKEN, Paint()).endswith(f"{len(planned.plan.changes)} to mend")
+    document = plan_document(planned.plan, BROKEN, ())
+    assert {each["action"] for each in document["changes"]} == {"mend"}
 
 
 # Check ------------------------------------------------------------------------------------------
@@ -320,7 +335,7 @@ MASQUERADE = altered(egress=Egress.MASQUERADE)
 
 
 def applied_by(system: SimulatedSystem) -> Applied:
-    return carrying.apply(change.plan(change.Goal(MASQUERADE), APPLIED), system, None, YES, quiet)
+    return carrying.apply(change.plan(change.Goal(MASQUERADE), APPLIED), system, None, YES, QUIET)
 
 
 def test_a_lab_that_does_not_take_the_change_is_put_back() -> None:
@@ -395,9 +410,7 @@ def test_no_flow_is_watched_when_all_shall_go() -> None:
         return ("answered",) * len(targets)
 
     planned = change.plan(change.Goal(DECLARED, removal=True), APPLIED)
-    applied = carrying.apply(
-        planned, SimulatedSystem(APPLIED), carrying.Door(HOST, probe), YES, quiet
-    )
+    applied = carrying.apply(planned, SimulatedSystem(APPLIED), Door(HOST, probe), YES, QUIET)
 
     assert applied.lost == ()
     assert applied.rollback is None
@@ -431,7 +444,7 @@ def test_what_a_restart_lost_is_made_again() -> None:
     planned = change.plan(change.Goal(declared), APPLIED)
     assert not planned.plan.disruptions()
 
-    applied = carrying.apply(planned, system, None, YES, quiet)
+    applied = carrying.apply(planned, system, None, YES, QUIET)
 
     assert applied.rollback is None
     assert len(applied.execution.done) > len(planned.plan.operations())

@@ -1,7 +1,6 @@
 """Connections of one place: which one a packet belongs to, and what its state is then."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TypeAlias
 
 from homelab.diagnosis.packet import Connection, Packet, Tuple
@@ -30,7 +29,7 @@ def track(packet: Packet, connections: Connections, *, loose: bool) -> Packet:
     if packet.state == "untracked" or packet.connection is not None:
         return packet
     if packet.protocol == "icmp6" and packet.icmp_type in _UNTRACKED:
-        return replace(packet, state="untracked")
+        return packet._replace(state="untracked")
     if packet.inner is not None or packet.icmp_type in _ERRORS.get(packet.protocol, ()):
         return _related(packet, connections)
     for entry in connections:
@@ -38,9 +37,9 @@ def track(packet: Packet, connections: Connections, *, loose: bool) -> Packet:
         if found is not None:
             return found
     if not _opens(packet, loose=loose):
-        return replace(packet, state="invalid")
+        return packet._replace(state="invalid")
     entry = Connection(packet.tuple, packet.tuple.reverse())
-    return replace(packet, state="new", reply=False, connection=entry)
+    return packet._replace(state="new", reply=False, connection=entry)
 
 
 def confirmed(packet: Packet) -> Packet:
@@ -48,7 +47,7 @@ def confirmed(packet: Packet) -> Packet:
     # __nf_conntrack_confirm: only a packet of the original direction puts it there.
     if packet.connection is None or packet.reply:
         return packet
-    return replace(packet, connection=replace(packet.connection, confirmed=True))
+    return packet._replace(connection=packet.connection._replace(confirmed=True))
 
 
 def table(connections: Connections, packet: Packet) -> Connections:
@@ -66,10 +65,10 @@ def _belongs(packet: Packet, entry: Connection) -> Packet | None:
     key = _key(packet.tuple)
     if not answers and key == _key(entry.original):
         state = "established" if entry.replied else "new"
-        return replace(packet, state=state, reply=False, connection=entry)
+        return packet._replace(state=state, reply=False, connection=entry)
     if key == _key(entry.reply) and (answers or packet.icmp_type is None):
-        seen = replace(entry, replied=True)
-        return replace(packet, state="established", reply=True, connection=seen)
+        seen = entry._replace(replied=True)
+        return packet._replace(state="established", reply=True, connection=seen)
     return None
 
 
@@ -77,7 +76,7 @@ def _key(one: Tuple) -> Tuple:
     """A tuple under which both directions of an ICMP echo have their id in one place."""
     if not one.protocol.startswith("icmp") or (one.sport and not one.dport):
         return one
-    return replace(one, sport=one.sport or one.dport, dport=0)
+    return one._replace(sport=one.sport or one.dport, dport=0)
 
 
 def _related(packet: Packet, connections: Connections) -> Packet:
@@ -86,8 +85,8 @@ def _related(packet: Packet, connections: Connections) -> Packet:
     for entry in connections:
         for reply, side in ((True, entry.reply), (False, entry.original)):
             if quoted == _key(side):
-                return replace(packet, state="related", reply=reply, connection=entry)
-    return replace(packet, state="invalid")
+                return packet._replace(state="related", reply=reply, connection=entry)
+    return packet._replace(state="invalid")
 
 
 def _opens(packet: Packet, *, loose: bool) -> bool:

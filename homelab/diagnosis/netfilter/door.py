@@ -1,7 +1,7 @@
 """What the tracer gives to netfilter and gets back: context, verdict, and what is to blame for it."""
 
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from homelab.diagnosis.packet import Connection, Packet
 from homelab.model.place import Address, Place
@@ -33,8 +33,7 @@ class Fib(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """Where the packet is. ``iif``/``oif`` are names, None where the hook has none.
 
     At postrouting a forwarded packet still has its ``iif`` (ip_output() since 5.7), and at forward its
@@ -94,8 +93,7 @@ class Blame:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Traversal:
+class Traversal(NamedTuple):
     """What became of the packet at one hook.
 
     ``verdict`` is accept, drop, reject or unknown. ``packet`` carries all changes (NAT, marks,
@@ -109,4 +107,4 @@ class Traversal:
     connections: tuple[Connection, ...] = ()
     blame: Blame | None = None
     reject: str | None = None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()

@@ -5,8 +5,8 @@ the work grows with the rules and not with the ways through them.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
 
 from homelab.diagnosis.netfilter.door import Context
 from homelab.diagnosis.netfilter.rules import (
@@ -40,8 +40,7 @@ Live: TypeAlias = dict[Packet, Doubt | None]
 """The packets that may be here, each with the first doubt on its way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """One way to leave a base chain: accept, drop or reject, by this rule or policy."""
 
     verdict: str
@@ -53,7 +52,7 @@ class Ending:
 
     def behind(self, doubt: Doubt | None) -> "Ending":
         """The same end after an earlier doubt."""
-        return self if doubt is None else replace(self, doubt=doubt)
+        return self if doubt is None else self._replace(doubt=doubt)
 
 
 Way: TypeAlias = tuple[str, str, Packet | None, Translation | None, bool]
@@ -77,7 +76,7 @@ class Ends:
             ending.doubt is None,
         )
         before = self.endings.get(way)
-        self.endings[way] = replace(ending, doubt=before.doubt) if before else ending
+        self.endings[way] = ending._replace(doubt=before.doubt) if before else ending
 
 
 class Walk:

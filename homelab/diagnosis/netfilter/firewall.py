@@ -1,7 +1,6 @@
 """The rules of one namespace, compiled, and the walk of a packet through one hook."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import partial
 from typing import Self
 
@@ -115,5 +114,5 @@ class Firewall:
         moved = bind(ending.packet, hook, wanted, context, self.namespace)
         if moved is None:
             doubt = ending.doubt or Doubt("what it translates to cannot be told", ending.rule)
-            return replace(ending, doubt=doubt, verdict="unknown")
-        return replace(ending, packet=moved)
+            return ending._replace(doubt=doubt, verdict="unknown")
+        return ending._replace(packet=moved)

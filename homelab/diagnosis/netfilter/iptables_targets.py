@@ -64,7 +64,7 @@ def _mark(given: Mapping[str, str]) -> Step | None:
     if change is None:
         return None
     keep, flip = change
-    return Change(lambda packet, _: replace(packet, mark=(packet.mark & keep) ^ flip))
+    return Change(lambda packet, _: packet._replace(mark=(packet.mark & keep) ^ flip))
 
 
 def _mark_change(given: Mapping[str, str]) -> tuple[int, int] | None:
@@ -109,19 +109,19 @@ def _restore_mark(packet: Packet, packet_mask: int, entry_mask: int) -> Packet:
     if packet.connection is None:
         return packet
     kept = packet.mark & (ALL ^ packet_mask)
-    return replace(packet, mark=kept ^ (packet.connection.mark & entry_mask))
+    return packet._replace(mark=kept ^ (packet.connection.mark & entry_mask))
 
 
 def _entry_mark(packet: Packet, keep: int, flip: int) -> Packet:
     entry = packet.connection
     if entry is None:
         return packet
-    return replace(packet, connection=replace(entry, mark=(entry.mark & keep) ^ flip))
+    return packet._replace(connection=entry._replace(mark=(entry.mark & keep) ^ flip))
 
 
 def untrack(packet: Packet) -> Packet:
     """Without effect once the packet has a connection (xt_CT.c: "Previously seen")."""
-    return packet if packet.connection else replace(packet, state="untracked")
+    return packet if packet.connection else packet._replace(state="untracked")
 
 
 _UNTRACK = Change(lambda packet, _: untrack(packet))
@@ -140,14 +140,14 @@ def _tos(given: Mapping[str, str]) -> Step | None:
     if parsed is None:
         return None
     value, mask = parsed[0], 0xFF if parsed[1] == ALL else parsed[1]
-    return Change(lambda packet, _: replace(packet, tos=(packet.tos & (0xFF ^ mask)) ^ value))
+    return Change(lambda packet, _: packet._replace(tos=(packet.tos & (0xFF ^ mask)) ^ value))
 
 
 def _dscp(given: Mapping[str, str]) -> Step | None:
     value = number(given.get("set-dscp", ""))
     if value is None:
         return None
-    return Change(lambda packet, _: replace(packet, tos=(packet.tos & 3) | (value << 2)))
+    return Change(lambda packet, _: packet._replace(tos=(packet.tos & 3) | (value << 2)))
 
 
 def _ttl(given: Mapping[str, str]) -> Step | None:
@@ -160,7 +160,7 @@ def _ttl(given: Mapping[str, str]) -> Step | None:
 
 
 def _ttl_change(word: str, value: int) -> Step:
-    return Change(lambda packet, _: replace(packet, ttl=_new_ttl(packet.ttl, word, value)))
+    return Change(lambda packet, _: packet._replace(ttl=_new_ttl(packet.ttl, word, value)))
 
 
 def _new_ttl(old: int, word: str, value: int) -> int:

@@ -1,6 +1,5 @@
 """Translation of addresses: what a new connection is bound to, and how its packets are rewritten."""
 
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 from homelab.diagnosis.netfilter.door import Context
@@ -29,8 +28,8 @@ def bind(
         if target is None or port is None:
             return None
         moved = _with(packet, side, target, port)
-    bound = replace(entry, reply=moved.tuple.reverse(), bound=entry.bound | {side})
-    return replace(moved, connection=bound)
+    bound = entry._replace(reply=moved.tuple.reverse(), bound=entry.bound | {side})
+    return moved._replace(connection=bound)
 
 
 def rewrite(packet: Packet, hook: str) -> Packet:
@@ -59,10 +58,10 @@ def _rewrite_error(packet: Packet, inner: Tuple, side: str, entry: Connection) -
         return packet
     other = _far_side(entry, packet)
     if side == "dst":
-        quoted = replace(inner, source=other.source, sport=other.sport)
-        return replace(packet, destination=other.source, inner=quoted)
-    quoted = replace(inner, destination=other.destination, dport=other.dport)
-    return replace(packet, source=other.destination, inner=quoted)
+        quoted = inner._replace(source=other.source, sport=other.sport)
+        return packet._replace(destination=other.source, inner=quoted)
+    quoted = inner._replace(destination=other.destination, dport=other.dport)
+    return packet._replace(source=other.destination, inner=quoted)
 
 
 def _with(packet: Packet, side: str, address: Address, port: int) -> Packet:
@@ -70,10 +69,10 @@ def _with(packet: Packet, side: str, address: Address, port: int) -> Packet:
     if now == (address, port):
         return packet
     if side == "dst":
-        moved = replace(packet, destination=address)
-        return moved if is_icmp(packet) else replace(moved, dport=port)
-    moved = replace(packet, source=address)
-    return moved if is_icmp(packet) else replace(moved, sport=port)
+        moved = packet._replace(destination=address)
+        return moved if is_icmp(packet) else moved._replace(dport=port)
+    moved = packet._replace(source=address)
+    return moved if is_icmp(packet) else moved._replace(sport=port)
 
 
 def _address(

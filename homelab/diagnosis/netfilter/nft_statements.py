@@ -1,7 +1,6 @@
 """The statements of one nft rule as steps."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 from homelab.diagnosis.netfilter.door import Context
@@ -204,9 +203,9 @@ _HEADERS = frozenset({"checksum", "flowlabel", "id"})
 def _set_header(key: str, given: object) -> Step | None:
     ttl, service = NUMBER.scalar(given), SERVICE_CLASS.scalar(given)
     if key in {"ttl", "hoplimit"} and ttl is not None:
-        return Change(lambda packet, _: replace(packet, ttl=ttl))
+        return Change(lambda packet, _: packet._replace(ttl=ttl))
     if key == "dscp" and service is not None:
-        return Change(lambda packet, _: replace(packet, tos=service << 2 | packet.tos & 3))
+        return Change(lambda packet, _: packet._replace(tos=service << 2 | packet.tos & 3))
     return _NO_VERDICT if key in _HEADERS else None
 
 
@@ -219,12 +218,12 @@ def _set_mark(given: object, scope: Scope, *, tracked: bool) -> Step:
         if not isinstance(value, int):
             return None
         if not tracked:
-            return replace(packet, mark=value & ALL)
+            return packet._replace(mark=value & ALL)
         entry = packet.connection
         return (
             packet
             if entry is None
-            else replace(packet, connection=replace(entry, mark=value & ALL))
+            else packet._replace(connection=entry._replace(mark=value & ALL))
         )
 
     return Change(change)

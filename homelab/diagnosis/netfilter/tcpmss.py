@@ -4,15 +4,13 @@ Facts: tcpmss_mangle_packet in net/netfilter/xt_TCPMSS.c; nft_exthdr_tcp_set_eva
 and nft_rt_get_eval in net/netfilter/nft_rt.c. Neither raises it.
 """
 
-from dataclasses import replace
-
 from homelab.diagnosis.netfilter.door import Context
 from homelab.diagnosis.packet import TCP_HEADERS, Packet
 
 
 def lowered(packet: Packet, mss: int) -> Packet:
     """The packet with that MSS, if it had a greater one."""
-    return packet if packet.mss is None or packet.mss <= mss else replace(packet, mss=mss)
+    return packet if packet.mss is None or packet.mss <= mss else packet._replace(mss=mss)
 
 
 def clamped(packet: Packet, context: Context) -> Packet:
