@@ -140,7 +140,7 @@ class Neighbours:
             return fixed
         found = self._answering(call, segment, box)
         further = self._leads_on(segment, packet) if isinstance(found, Nobody) else None
-        return further or found
+        return self._or_as_remembered(box, call, segment, further or found)
 
     def from_the_wire(self, client: Client, via: Address) -> Answer:
         """Who answers a machine that is only imagined, on the wire of its link."""
@@ -190,6 +190,25 @@ class Neighbours:
             return Found(ear, is_fixed=True)
         text = f"{box.place}: {call.via} is fixed at {entry.mac} on {call.link}, which nobody has"
         return self._nobody(call, segment, [(OWN, ear)] if ear else [], text)
+
+    def _or_as_remembered(self, box: Box, call: Call, segment: Segment, asked: Answer) -> Answer:
+        """An entry that names somebody else counts for some seconds more: then whoever answers does."""
+        entry = box.remembered.get((call.link, call.via))
+        if entry is None or isinstance(asked, Outside) or segment.blind:
+            return asked
+        there = [each for each in segment.ears if self._mac(each) == entry.mac]
+        if isinstance(asked, Found) and (
+            self._mac(asked.ear) == entry.mac or asked.ear.place in {e.place for e in there}
+        ):
+            return asked
+        if isinstance(asked, Nobody) and (asked.kind != "neighbour" or not there):
+            return asked
+        known = next((Found(e, is_fixed=True) for e in there if e.refusal is None), None)
+        states = "/".join(entry.states)
+        text = f"{box.place}: {call.via} is still known at {entry.mac} on {call.link} ({states})"
+        fork = Fork(box.place, text.removeprefix(f"{box.place}: "))
+        ways = (asked, known or Nobody("neighbour", f"{text}, which nobody has", box.place))
+        return ways[self._journey.pick(fork, len(ways))]
 
     def _to_the_client(
         self, box: Box, oif: str, via: Address, segment: Segment, packet: Packet

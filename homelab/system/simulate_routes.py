@@ -12,8 +12,13 @@ from homelab.system.simulate_places import METRIC_USER
 
 
 def add_route(namespace: Namespace, operation: AddRoute) -> Namespace:
+    routes.check(operation.place, operation.route)
+    return added(namespace, operation)
+
+
+def added(namespace: Namespace, operation: AddRoute) -> Namespace:
+    """As anybody may add a route, with any protocol."""
     place, wanted = operation.place, operation.route
-    routes.check(place, wanted)
     route = replace(wanted, metric=_metric(wanted), hops=_resolved(namespace, operation))
     for each in namespace.routes:
         if _slot(each) == _slot(route):
