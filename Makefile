@@ -26,9 +26,17 @@ test:
 demo:
 	tests/setup demo
 
-bench: .venv/ready
+bench: .venv/ready .bench/ready
 	$(BIN)/python bench/run.py
+	$(BIN)/python bench/against.py
+	$(BIN)/python -m bench.batches
 	$(BIN)/python -m bench.scale
+
+# What homelab is compared with has a place of its own.
+.bench/ready: bench/peers/requirements.txt
+	$(PYTHON) -m venv .bench
+	.bench/bin/pip install -q -r bench/peers/requirements.txt
+	touch .bench/ready
 
 # The model against the kernel, as root: for ever, or `make fuzz PAIRS=100000 SEED=0`. What is wrong lands in tests/cases/.
 fuzz: .venv/ready
@@ -40,4 +48,4 @@ harm: .venv/ready
 
 clean:
 	tests/lab/lab down || true
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .coverage
+	rm -rf .venv .bench .mypy_cache .ruff_cache .pytest_cache .coverage

@@ -36,6 +36,7 @@ ONLY_IN = {
         "docker",
         "pyroute2",
         "jinja2",
+        "prometheus_client",
         "subprocess",
         "socket",
         "os",

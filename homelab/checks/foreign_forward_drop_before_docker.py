@@ -22,7 +22,7 @@ Undo: `homelab destroy`, or delete the rules with the comment `homelab:…` from
 
 from homelab.checks.advice import evidence, firewall_fix, way_of
 from homelab.checks.fault import Fault, Told
-from homelab.checks.rules import has_docker_rules
+from homelab.checks.rules import has_docker_chains
 from homelab.checks.seen import Group, Seen, aims
 
 CODE = "foreign-forward-drop-before-docker"
@@ -34,7 +34,8 @@ def claims(seen: Seen) -> bool:
         return False
     where = cause.chain == "FORWARD" and cause.table in (None, "filter")
     foreign = where and cause.owner in (None, "user")
-    return foreign and has_docker_rules(seen.here)
+    version = 6 if (cause.tool or "").startswith("ip6") else 4
+    return foreign and has_docker_chains(seen.here, version)
 
 
 def tells(group: Group) -> Told:

@@ -24,6 +24,8 @@ Opens: what was reachable by it before.
 Undo: `ip link set LINK down`.
 """
 
+from collections.abc import Hashable
+
 from homelab.checks.fault import Fault, Told
 from homelab.checks.lab import command
 from homelab.checks.seen import Group, Seen, aims
@@ -43,11 +45,21 @@ def _bridge_down(seen: Seen) -> str | None:
     return next((each.name for each in links if each.name == bridge and not each.up), None)
 
 
-def tells(group: Group) -> Told:
-    seen = group[0]
+def _named(seen: Seen) -> str | None:
+    """The link at which the packet ended: one that the place has, as far as that is known."""
     named = (_bridge_down(seen), seen.cause.key, seen.cause.oif, seen.cause.iif)
+    links = {each.name for each in (seen.here.links if seen.here else ())}
+    return next((each for each in named if each in links), seen.cause.oif or seen.cause.iif)
+
+
+def alike(seen: Seen) -> Hashable:
+    """One link down is one fault, whomever its packets were for."""
+    return _named(seen) or seen.cause.text
+
+
+def tells(group: Group) -> Told:
+    seen, name = group[0], _named(group[0])
     links = {each.name: each for each in (seen.here.links if seen.here else ())}
-    name = next((each for each in named if each in links), seen.cause.oif or seen.cause.iif)
     link = links.get(name or "")
     is_down = link is not None and not link.up
     lines = (
@@ -66,4 +78,4 @@ def tells(group: Group) -> Told:
     )
 
 
-FAULT = Fault(CODE, "a link on the way is down", __doc__, claims, tells)
+FAULT = Fault(CODE, "a link on the way is down", __doc__, claims, tells, alike)

@@ -22,9 +22,11 @@ Opens: the subnet, to everyone whose packets reach the host.
 Undo: add the route again, as it is shown here.
 """
 
+from collections.abc import Hashable
+
 from homelab.checks.advice import opens
 from homelab.checks.fault import Fault, Told
-from homelab.checks.seen import Group, Seen
+from homelab.checks.seen import Group, Seen, listed
 from homelab.checks.ways import (
     is_elsewhere,
     is_lost_at_host,
@@ -44,18 +46,32 @@ def claims(seen: Seen) -> bool:
     return is_lost_at_host(seen) and (is_unusable(seen, HOST) or narrower)
 
 
+def alike(seen: Seen) -> Hashable:
+    """One route is one fault, whomever it takes packets from."""
+    return shown(seen, HOST)
+
+
 def tells(group: Group) -> Told:
     seen, route = group[0], shown(group[0], HOST)
     what = "refuses" if is_unusable(seen, HOST) else "takes away"
     return Told(
-        f"host: a route {what} {seen.target} of {seen.place}, {route}",
+        f"host: a route {what} {taken(group)}, {route}",
         Fix(
             f"ask whoever wrote {route} on the host to take it out",
             commands=removal(seen, HOST),
-            opens=opens((seen,)),
+            opens=opens(group),
         ),
         at=HOST,
     )
 
 
-FAULT = Fault(CODE, "a route of the host refuses the subnet", __doc__, claims, tells)
+def taken(group: Group) -> str:
+    """The addresses that were asked for, by the place in which they are."""
+    places = dict.fromkeys(each.place for each in group)
+    return "; ".join(
+        f"{listed(str(each.target) for each in group if each.place == place)} of {place}"
+        for place in places
+    )
+
+
+FAULT = Fault(CODE, "a route of the host refuses the subnet", __doc__, claims, tells, alike)

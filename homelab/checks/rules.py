@@ -35,6 +35,12 @@ def has_docker_rules(here: Namespace) -> bool:
     return any(mark in each.text for each in here.rulesets for mark in marks)
 
 
+def has_docker_chains(here: Namespace, version: int) -> bool:
+    """Whether Docker's chains are in FORWARD's table of one version of IP: it writes each on demand."""
+    tables = (lines(here, each, "filter") for each in TOOLS[version])
+    return any(line.startswith(":DOCKER ") for table in tables for line in table)
+
+
 def tool_of(seen: Seen) -> str:
     """The variant of iptables that holds the rule, or Docker's chains, or the one of today."""
     tool = seen.cause.tool or ""

@@ -1,6 +1,6 @@
 """A packet that did not come back, with all that a check may ask of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -210,6 +210,10 @@ def networks(group: Group) -> tuple[Seen, ...]:
 
 def aims(group: Group) -> str:
     """What the packets were for; of many the first few, and how many more there are."""
-    every = list(dict.fromkeys(each.aim for each in group))
+    return listed(each.aim for each in group)
+
+
+def listed(words: Iterable[str]) -> str:
+    every = list(dict.fromkeys(words))
     more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
     return ", ".join(every[:SHOWN]) + more

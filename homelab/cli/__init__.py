@@ -3,7 +3,6 @@
 import importlib
 import os
 import sys
-from importlib.metadata import version
 from typing import Any
 
 import click
@@ -16,6 +15,8 @@ COMMANDS = {
     "plan": ("change", "Show what apply would change, and what will be reachable afterwards."),
     "apply": ("change", "Make the lab as declared, verify it, and go back if it does not hold."),
     "destroy": ("change", "Remove all that homelab owns, and nothing else."),
+    "watch": ("watch", "Keep the lab as it was last applied, until it is stopped."),
+    "render": ("render", "Print the units that keep a lab over a reboot."),
     "adopt": ("adopt", "Take foreign networks, routes and addresses over, as they are."),
     "confirm": ("history", "Keep the change that waits to be confirmed."),
     "rollback": ("history", "Take back the last change, or go back to a revision."),
@@ -69,7 +70,7 @@ class LazyCommands(click.Group):
     metavar="PATH",
     help="Inventory file or folder (default: ./inventory, then /etc/homelab/inventory).",
 )
-@click.version_option(version("homelab-net"), prog_name="homelab")
+@click.version_option(package_name="homelab-net", prog_name="homelab")
 @click.pass_context
 def cli(context: click.Context, inventory: str | None) -> None:
     """Every Docker container in your LXC guests at its own address.

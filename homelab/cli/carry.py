@@ -27,11 +27,14 @@ from homelab.system.live import LiveSystem
 from homelab.system.lock import locked
 from homelab.system.watchdog import watch
 from homelab.workflow import carrying, change, flows, foresight
+from homelab.workflow.hands import Hands
 from homelab.workflow.rollback import Returned, go_back
 from homelab.workflow.sending import probe_origin
 
 OWN_PATH = 60.0
 """How many seconds there are to confirm a change of one's own path."""
+
+GUESTS_AT_ONCE = 16
 
 PAUSE = 0.5
 """Seconds between two tries of a flow that does not answer."""
@@ -133,6 +136,16 @@ def carry_out(
             return _carried_out(journal, planned, system, intent, terms)
         except KeyboardInterrupt:
             return _interrupted(journal, planned, intent)
+        except OperationError:
+            forget_unless_begun(journal)
+            raise
+
+
+def forget_unless_begun(journal: Journal) -> None:
+    """A change that failed before its first operation (no room for its flows, no watchdog) is none."""
+    pending = texts.parse_pending(journal.read())
+    if pending is not None and not pending.started:
+        journal.forget()
 
 
 def _carried_out(
@@ -147,13 +160,18 @@ def _carried_out(
         watch(intent.revision)
     witness = carrying.Witness(
         telling(planned.snapshot),
-        lambda operation: journal.add(texts.STEPS, texts.dump_step(operation)),
+        lambda steps: journal.add(texts.STEPS, "\n".join(map(texts.dump_step, steps))),
         lambda working: journal.write(texts.FLOWS, texts.dump_flows(working)),
     )
     door = door_of(system, planned.snapshot, terms.probes)
-    applied = carrying.apply(planned, system, door, terms.consent, witness)
+    applied = carrying.apply(planned, system, door, terms.consent, witness, hands_of(system))
     _close(journal, intent, applied, system)
     return applied
+
+
+def hands_of(system: LiveSystem) -> Hands:
+    """Guests side by side: their daemons know nothing of each other."""
+    return Hands(GUESTS_AT_ONCE, system.run_batch)
 
 
 def _interrupted(journal: Journal, planned: change.Planned, intent: Intent) -> Applied:

@@ -27,7 +27,7 @@ from homelab.workflow.change import Planned
 from homelab.workflow.flows import SAMPLE
 from homelab.workflow.look import Diagnosis, diagnose, exit_code
 from homelab.workflow.mending import plan_fixes
-from homelab.workflow.probing import Compared, compare
+from homelab.workflow.probing import Compared, compare_again
 
 DISAGREEMENT = 4
 
@@ -64,9 +64,10 @@ def diagnose_command(
 def _shown(
     diagnosis: Diagnosis, system: LiveSystem | None, *, no_probe: bool, as_document: bool
 ) -> int:
-    compared = (
-        compare(diagnosis, system) if system is not None and not no_probe else Compared(diagnosis)
-    )
+    compared = Compared(diagnosis)
+    if system is not None and not no_probe:
+        live = system
+        compared = compare_again(diagnosis, live, lambda: diagnose(live.inventory, live.read()))
     _show(compared, as_document=as_document)
     return DISAGREEMENT if compared.disagree else exit_code(compared.diagnosis)
 

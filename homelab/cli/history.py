@@ -11,9 +11,10 @@ from homelab.cli.common import json_option, paint, say
 from homelab.errors import ConflictError, UsageError
 from homelab.load import journal as texts
 from homelab.model.inventory import Inventory
+from homelab.model.plan import Applied
 from homelab.model.revision import Ending, Outcome, Pending, Revision
 from homelab.model.snapshot import Snapshot
-from homelab.report.documents import as_json, rollback_document
+from homelab.report.documents import applied_document, as_json, rollback_document
 from homelab.report.history_text import clock, history_document, history_text
 from homelab.report.plan_text import rollback_text
 from homelab.system.journal import Journal
@@ -89,7 +90,9 @@ def rollback_command(
         system = LiveSystem(declared)
         planned = change.plan(change.Goal(Inventory(), back_to=to), system.read())
         if not planned.plan:
-            click.echo("nothing to change: the lab is as it was then")
+            same = "nothing to change: the lab is as it was then"
+            document = applied_document(Applied(planned.plan), planned.snapshot, "unchanged")
+            click.echo(as_json(document) if as_document else same)
             return 0
         planned = foresight.foresee(planned)
         if not as_document:

@@ -9,6 +9,8 @@ from homelab.diagnosis.source import select
 from homelab.model.kernel import FdbEntry, Link, LinkAddress, Namespace, Neighbour, NextHop, Route
 from homelab.model.place import Address, Place
 
+ASKED_AGAIN = {"REACHABLE", "STALE", "DELAY", "PROBE"}
+
 
 class Box:
     """A namespace as the tracer asks it; also the ``Fib`` of its firewall."""
@@ -111,9 +113,27 @@ class Box:
 
     @cached_property
     def permanent(self) -> dict[tuple[str, Address], Neighbour]:
-        """Neighbours that were set, and are asked for never."""
-        fixed = (each for each in self.here.neighbours if "PERMANENT" in each.states)
+        """Neighbours that were set, and are asked for never (nud permanent and noarp, ip-neighbour(8))."""
+        silent = {each.name for each in self.here.links if each.noarp}
+        fixed = (
+            each
+            for each in self.here.neighbours
+            if "PERMANENT" in each.states
+            or ("NOARP" in each.states and each.mac and each.link not in silent)
+        )
         return {(each.link, each.address): each for each in fixed}
+
+    @cached_property
+    def remembered(self) -> dict[tuple[str, Address], Neighbour]:
+        """Neighbours that are sent to as they are known, until they are asked for again (NUD_VALID).
+
+        One that is FAILED or INCOMPLETE is asked for with the next packet (include/net/neighbour.h).
+        """
+        return {
+            (each.link, each.address): each
+            for each in self.here.neighbours
+            if each.mac and ASKED_AGAIN & set(each.states) and not each.proxy
+        }
 
     @cached_property
     def neighbour_macs(self) -> frozenset[tuple[str, Address, str]]:

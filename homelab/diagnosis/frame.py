@@ -1,6 +1,7 @@
 """A frame on layer 2: what it has passed, who hears it, where it leaves, and what keeps it back."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from homelab.diagnosis.vlan_filter import Tags, outer_vlan
@@ -55,13 +56,18 @@ class Exit:
     crossings: tuple[Crossing, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Segment:
     """``blind`` says what could not be followed."""
 
     ears: tuple[Ear, ...] = ()
     exits: tuple[Exit, ...] = ()
     blind: tuple[str, ...] = ()
+
+    @cached_property
+    def by_link(self) -> dict[tuple[Place, str], Ear]:
+        """The ears by their links, of which each has one."""
+        return {(each.place, each.link): each for each in self.ears}
 
 
 class Frame(NamedTuple):

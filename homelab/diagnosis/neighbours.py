@@ -71,10 +71,11 @@ class Claims:
     def of(self, segment: Segment, call: Call) -> tuple[tuple[int, Ear], ...]:
         """Those that answer at all, with their strength."""
         key = id(segment), call.via, call.address
-        if key not in self._known:
+        found = self._known.get(key)
+        if found is None:
             asked = ((self._strength(each, call), each) for each in segment.ears)
-            self._known[key] = tuple(each for each in asked if each[0])
-        return self._known[key]
+            found = self._known[key] = tuple(each for each in asked if each[0])
+        return found
 
     def _strength(self, ear: Ear, call: Call) -> int:
         """How surely this link answers: with an address of its own, for another, or (0) not at all."""
@@ -90,9 +91,10 @@ class Claims:
     def heard(self, call: Call, ear: Ear) -> Answer:
         """The kernel looks at the question as at any packet: its source must be plausible."""
         key = id(ear), call.via, call.address
-        if key not in self._heard:
-            self._heard[key] = self._taken(call, ear)
-        return self._heard[key]
+        found = self._heard.get(key)
+        if found is None:
+            found = self._heard[key] = self._taken(call, ear)
+        return found
 
     def _taken(self, call: Call, ear: Ear) -> Answer:
         there = self._world.observed(ear.place)
@@ -138,7 +140,7 @@ class Neighbours:
             return fixed
         found = self._answering(call, segment, box)
         further = self._leads_on(segment, packet) if isinstance(found, Nobody) else None
-        return further or found
+        return self._or_as_remembered(box, call, segment, further or found)
 
     def from_the_wire(self, client: Client, via: Address) -> Answer:
         """Who answers a machine that is only imagined, on the wire of its link."""
@@ -188,6 +190,25 @@ class Neighbours:
             return Found(ear, is_fixed=True)
         text = f"{box.place}: {call.via} is fixed at {entry.mac} on {call.link}, which nobody has"
         return self._nobody(call, segment, [(OWN, ear)] if ear else [], text)
+
+    def _or_as_remembered(self, box: Box, call: Call, segment: Segment, asked: Answer) -> Answer:
+        """An entry that names somebody else counts for some seconds more: then whoever answers does."""
+        entry = box.remembered.get((call.link, call.via))
+        if entry is None or isinstance(asked, Outside) or segment.blind:
+            return asked
+        there = [each for each in segment.ears if self._mac(each) == entry.mac]
+        if isinstance(asked, Found) and (
+            self._mac(asked.ear) == entry.mac or asked.ear.place in {e.place for e in there}
+        ):
+            return asked
+        if isinstance(asked, Nobody) and (asked.kind != "neighbour" or not there):
+            return asked
+        known = next((Found(e, is_fixed=True) for e in there if e.refusal is None), None)
+        states = "/".join(entry.states)
+        text = f"{box.place}: {call.via} is still known at {entry.mac} on {call.link} ({states})"
+        fork = Fork(box.place, text.removeprefix(f"{box.place}: "))
+        ways = (asked, known or Nobody("neighbour", f"{text}, which nobody has", box.place))
+        return ways[self._journey.pick(fork, len(ways))]
 
     def _to_the_client(
         self, box: Box, oif: str, via: Address, segment: Segment, packet: Packet

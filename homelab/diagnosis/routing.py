@@ -96,9 +96,10 @@ class Tables:
         if self._selects[question.destination.version]:
             return self._decided(question)
         key = question.destination, question.oif
-        if key not in self._known:
-            self._known[key] = self._decided(question)
-        return self._known[key]
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._decided(question)
+        return found
 
     def _decided(self, question: Question) -> Answer:
         """The answer of the first rule whose table has one."""

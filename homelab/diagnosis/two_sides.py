@@ -21,8 +21,8 @@ class TwoSides:
     def unanswered(self, caller: Place, link: str, ear: Ear) -> Refusal | None:
         """What keeps back the answer of whoever heard the question, if anything is known to."""
         back = self._ether.segment(ear.place, ear.link)
-        found = (e for e in back.ears if (e.place, e.link) == (caller, link))
-        return first(each.refusal for each in found)
+        found = back.by_link.get((caller, link))
+        return found.refusal if found else None
 
     def astray(self, caller: Place, link: str, via: Address, *, is_sure: bool) -> Refusal | None:
         """A VLAN link of either side that the other would hear if it stood on another link."""

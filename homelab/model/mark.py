@@ -16,7 +16,8 @@ def mark_of(spec: str) -> str | None:
 
     Only the comment is looked at: tools print the rest in other words from release to release.
     """
-    words = words_of(spec)
+    # Most rules are somebody else's, and there may be thousands of them.
+    words = words_of(spec) if PREFIX in spec else []
     for option, value in pairwise(words):
         if option == "--comment" and value.startswith(PREFIX):
             mark = value.removeprefix(PREFIX)

@@ -114,11 +114,20 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What really happened; ``failure`` is set when an operation did not go through."""
+    """What really happened; ``failure`` is set when an operation did not go through.
+
+    ``unsure`` are others that were begun beside the one that failed, and did not go through either.
+    """
 
     done: tuple[Operation, ...] = ()
     failure: str | None = None
     failed: Operation | None = None
+    unsure: tuple[Operation, ...] = ()
+
+    @property
+    def started(self) -> tuple[Operation, ...]:
+        """All that may have changed something."""
+        return (*self.done, *((self.failed,) if self.failed else ()), *self.unsure)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ class Snapshot:
         """Whether it was taken over as it was: its guest has a note that says so."""
         instance = self.instance(inside)
         note = instance.config.get(ADOPTED + network.name) if instance else None
-        return note is not None and note == network.subnets_text
+        return note is not None and {*note.split(",")} == {*network.subnets_text.split(",")}
 
     def daemon(self, guest_name: str) -> Daemon | None:
         return self.daemons.get(guest(guest_name))

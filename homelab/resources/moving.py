@@ -24,13 +24,12 @@ def moved(
 ) -> Attachment:
     """The same attachment with each address at the same place in the new subnet.
 
-    Every address is asked for, also one that Docker had chosen: a container keeps what it had.
+    Every address is asked for, also one that Docker had chosen: a container keeps what it had. One that
+    has no place there is not: Docker refuses an address outside of the network's subnets.
     """
-    return replace(
-        attachment,
-        fixed_ipv4=_shifted(attachment.fixed_ipv4 or attachment.ipv4, before, after),
-        fixed_ipv6=_shifted(attachment.fixed_ipv6 or attachment.ipv6, before, after),
-    )
+    ipv4 = _shifted(attachment.fixed_ipv4 or attachment.ipv4, before, after)
+    ipv6 = _shifted(attachment.fixed_ipv6 or attachment.ipv6, before, after)
+    return replace(attachment, ipv4=ipv4, ipv6=ipv6, fixed_ipv4=ipv4, fixed_ipv6=ipv6)
 
 
 def _shifted(

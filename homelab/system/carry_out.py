@@ -1,12 +1,12 @@
 """Which tool carries out which operation on a real machine."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from itertools import groupby
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from homelab.errors import OperationError
 from homelab.model import operation as op
+from homelab.model.batches import batches
 from homelab.model.place import Place, guest
 from homelab.system import connections, docker_write, iptables, lxd_write, nft, routes, sysctl
 from homelab.system.doors import Door
@@ -63,24 +63,13 @@ def run_many(operations: Sequence[op.Operation], machine: Machine) -> Iterator[o
     Neighbours that one tool takes together (routes of a place, rules of a place's table) go to it
     together, all or none; with the first that fails ``OperationError`` ends it.
     """
-    for _, group in groupby(enumerate(operations), _together):
-        steps = [operation for _, operation in group]
-        _run_group(steps, machine)
-        yield from steps
+    for batch in batches(operations):
+        run_batch(batch, machine)
+        yield from batch
 
 
-def _together(numbered: tuple[int, op.Operation]) -> Hashable:
-    number, operation = numbered
-    match operation:
-        case op.AddRoute(place) | op.DeleteRoute(place):
-            return "routes", place
-        case op.AddFilterRule(place, rule) | op.DeleteFilterRule(place, rule):
-            return "rules", place, rule.tool, rule.table
-        case _:
-            return number
-
-
-def _run_group(steps: Sequence[op.Operation], machine: Machine) -> None:
+def run_batch(steps: Sequence[op.Operation], machine: Machine) -> None:
+    """One batch, all or none; ``OperationError`` where it is none."""
     ways = [each for each in steps if isinstance(each, op.AddRoute | op.DeleteRoute)]
     rules = [each for each in steps if isinstance(each, op.AddFilterRule | op.DeleteFilterRule)]
     if ways:

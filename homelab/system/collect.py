@@ -32,7 +32,7 @@ family() {
   exec ip "$1" -N -d -j -batch - <<'BATCH'
 route show table all
 rule show
-neigh show
+neigh show nud all
 neigh show proxy
 BATCH
 }

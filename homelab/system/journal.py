@@ -2,7 +2,8 @@
 
 ``/var/lib/homelab/pending/`` exists from before the first operation of a change until it has ended, and
 then becomes ``revisions/NUMBER/``, at once. In it: ``intent.json`` and ``before.json``, written first;
-``flows.json``, the flows that worked then; ``steps.jsonl``, one line for each operation, durable before the operation is begun; ``applied`` once
+``flows.json``, the flows that worked then; ``steps.jsonl``, one line for each operation, durable
+before the operation is begun; ``applied`` once
 the change is done and only waits to be confirmed; ``ending.json`` and ``after.json``, written last.
 """
 
@@ -65,7 +66,7 @@ class Journal:
             raise _refused(self.pending, error) from error
 
     def add(self, name: str, line: str) -> None:
-        """Append a line to a file of ``pending``; durable on return."""
+        """Append a line, or several, to a file of ``pending``; durable on return, by one fsync(2)."""
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         try:
             handle = os.open(self.pending / name, flags, 0o600)

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from homelab.model.trace import Target
 from homelab.system import docker_read, lxd_read
 from homelab.system.doors import Door
 from homelab.system.kernel_features import lacking
+from homelab.system.namespaces import read_namespace
 from homelab.system.netns_ids import inode
 from homelab.system.parse_sysctls import KEPT_FILE, parse_kept
 from homelab.system.processes import lxc_guests, sweep
@@ -75,11 +77,31 @@ class LiveSystem:
             lacks=lacking(),
         )
 
+    def look_again(self, before: Snapshot, places: Collection[Place]) -> Snapshot:
+        """The snapshot with the kernels of these places read anew, and all else as it was.
+
+        ``UnreadableError`` when one cannot be read, or was not seen by the last ``read``.
+        """
+        unknown = [each for each in places if each not in self.doors]
+        if unknown:
+            raise UnreadableError(f"{unknown[0]}: it was not there")
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            asked = {each: pool.submit(read_namespace, self.doors[each]) for each in places}
+            seen = {before.resolve(each): one.result() for each, one in asked.items()}
+        merged = {**before.namespaces, **seen}
+        return replace(before, namespaces=merged, kept_sysctls=_kept_sysctls())
+
     def run(self, operation: Operation) -> None:
         """Do it, or raise ``OperationError`` and leave the machine as it was."""
         from homelab.system.carry_out import carry_out  # noqa: PLC0415 - 18 ms of start-up
 
         carry_out(operation, self)
+
+    def run_batch(self, operations: Sequence[Operation]) -> None:
+        """Do neighbours that one tool takes together, all or none; from several threads at once too."""
+        from homelab.system.carry_out import run_batch  # noqa: PLC0415 - as above
+
+        run_batch(operations, self)
 
     def probe(self, place: Place, targets: Sequence[Target]) -> tuple[str, ...]:
         """Send one real packet to each target from a place; see ``probe`` for what it may say."""

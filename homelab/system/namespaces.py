@@ -139,7 +139,8 @@ def _family(found: list[list[Row]], version: int) -> _Family:
         routes=tuple(route(each, version) for each in routes),
         rules=tuple(rule(each, version) for each in rules),
         neighbours=(
-            *(neighbour(each) for each in neighbours),
+            # The kernel keeps what it makes of the addresses of groups there too.
+            *(each for each in map(neighbour, neighbours) if not each.address.is_multicast),
             *(neighbour(each, proxy=True) for each in proxies),
         ),
     )

@@ -4,22 +4,32 @@ import errno
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any
 
 from homelab.errors import OperationError
-from homelab.model.kernel import MAIN, NextHop, Route
-from homelab.model.operation import AddRoute, DeleteRoute, MarkRoute
+from homelab.model.kernel import NextHop, Route
+from homelab.model.operation import AddRoute, MarkRoute
 from homelab.model.place import Place
 from homelab.model.snapshot import PROTOCOL
 from homelab.system.doors import Door
 from homelab.system.entering import inside
 from homelab.system.parse_routes import route as parsed
+from homelab.system.route_words import (
+    Step,
+    as_words,
+    command,
+    family,
+    is_plain,
+    lines,
+    opposite,
+    words,
+)
 from homelab.system.rows import Row, arrays, items
-
-Step: TypeAlias = AddRoute | DeleteRoute
 
 # dev_valid_name in net/core/dev.c, without what an option of ip(8) could be mistaken for.
 _LINK = re.compile(r"[^\s/:-][^\s/:]{0,14}")
+# do_batch in lib/utils.c of iproute2: the number of the line that failed.
+_FAILED = re.compile(r"Command failed -:(\d+)")
 _PROTOCOL = re.compile(r"[a-z0-9_]{1,16}")
 _SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
 _PLAIN = ("blackhole", "unreachable", "prohibit", "throw")
@@ -29,6 +39,9 @@ def change_routes(door: Door, steps: Sequence[Step]) -> None:
     """Carry out all steps, or none of them and raise ``OperationError``."""
     for each in steps:
         check(door.place, each.route)
+    if len(steps) > 1 and all(is_plain(each.route) for each in steps):
+        _by_batch(door, steps)
+        return
     if door.ssh is not None:
         _all_or_none(door, steps, _by_ssh)
         return
@@ -57,7 +70,7 @@ def mark_route(door: Door, step: MarkRoute) -> None:
     check_mark(step)
     route, wanted = step.route, replace(step.route, protocol=step.protocol)
     where = ["to", "exact", str(route.destination), "table", str(route.table)]
-    printed = door.run(["ip", "-d", "-N", "-j", _family(route), "route", "show", *where])
+    printed = door.run(["ip", "-d", "-N", "-j", family(route), "route", "show", *where])
     rows = [each for found in arrays(printed) for each in found]
     there = next(
         (each for each in rows if _is_it(parsed(each, route.destination.version), route)), None
@@ -69,7 +82,7 @@ def mark_route(door: Door, step: MarkRoute) -> None:
             f"{door.place}: the route to {route.destination} has {', '.join(unknown)}, which would be "
             "lost; change its protocol by hand"
         )
-    door.run(["ip", _family(wanted), "route", "change", *_words(wanted)])
+    door.run(["ip", family(wanted), "route", "change", *as_words(wanted)])
 
 
 def _details(row: Row) -> set[str]:
@@ -131,38 +144,6 @@ def no_link(place: Place, route: Route) -> OperationError:
     return OperationError(f"{place}: there is no link {route.link}; see ip link")
 
 
-def words(route: Route) -> str:
-    """The route as ip(8) writes it."""
-    return " ".join(_words(route))
-
-
-def _words(route: Route) -> list[str]:
-    kind = [] if route.kind == "unicast" else [route.kind]
-    return [
-        *kind,
-        str(route.destination),
-        *(["via", str(route.via)] if route.via else []),
-        *(["dev", route.link] if route.link else []),
-        *(["onlink"] if route.hops and route.hops[0].onlink else []),
-        *(["proto", route.protocol]),
-        *(["scope", route.scope] if _has_scope(route) else []),
-        *(["src", str(route.source)] if route.source else []),
-        *(["metric", str(route.metric)] if route.metric else []),
-        *(["mtu", str(route.mtu)] if route.mtu else []),
-        *(["advmss", str(route.advmss)] if route.advmss else []),
-        *(["table", str(route.table)] if route.table != MAIN else []),
-    ]
-
-
-def _has_scope(route: Route) -> bool:
-    # Routes of IPv6 have no scope (ip-route(8)).
-    return route.destination.version == 4 and route.scope != "global"
-
-
-def _family(route: Route) -> str:
-    return f"-{route.destination.version}"
-
-
 def _all_or_none(door: Door, steps: Sequence[Step], carry_out: Any) -> None:
     done: list[Step] = []
     for each in steps:
@@ -170,21 +151,30 @@ def _all_or_none(door: Door, steps: Sequence[Step], carry_out: Any) -> None:
             carry_out(door, each)
         except OperationError:
             for back in reversed(done):
-                carry_out(door, _opposite(back))
+                carry_out(door, opposite(back))
             raise
         done.append(each)
 
 
-def _opposite(step: Step) -> Step:
-    if isinstance(step, AddRoute):
-        return DeleteRoute(step.place, step.route)
-    return AddRoute(step.place, step.route)
+def _by_batch(door: Door, steps: Sequence[Step]) -> None:
+    """One ip(8) for all; it ends at the first line that fails, and names it."""
+    try:
+        door.run(["ip", "-N", "-batch", "-"], stdin=lines(steps))
+    except OperationError as error:
+        failed = _FAILED.search(str(error))
+        if failed is None:
+            raise
+        number = int(failed[1]) - 1
+        undone = [opposite(each) for each in reversed(steps[:number])]
+        if undone:
+            door.run(["ip", "-N", "-batch", "-"], stdin=lines(undone))
+        route = steps[number].route
+        raise _explained(door, route, _code(str(error)), error) from error
 
 
 def _by_ssh(door: Door, step: Step) -> None:
-    verb = "add" if isinstance(step, AddRoute) else "del"
     try:
-        door.run(["ip", "-N", _family(step.route), "route", verb, *_words(step.route)])
+        door.run(["ip", "-N", *command(step)])
     except OperationError as error:
         raise _explained(door, step.route, _code(str(error)), error) from error
 
@@ -276,7 +266,7 @@ def _explained(door: Door, route: Route, code: int, error: Exception) -> Operati
 def _standing(door: Door, route: Route) -> str:
     """The routes to the same destination, in the words of ip(8)."""
     where = ["to", "exact", str(route.destination), "table", str(route.table)]
-    printed = door.run(["ip", "-N", _family(route), "route", "show", *where])
+    printed = door.run(["ip", "-N", family(route), "route", "show", *where])
     return (
         "; ".join(" ".join(line.split()) for line in printed.splitlines()) or "none that is shown"
     )

@@ -160,6 +160,7 @@ def _interfaces(
 ) -> dict[int, Interface]:
     """The container's address in each family of the network."""
     wanted = {4: asked.fixed_ipv4, 6: asked.fixed_ipv6}
+    _refuse_homeless(place, network, wanted)
     found: dict[int, Interface] = {}
     for pool in network.subnets:
         version = pool.subnet.version
@@ -176,6 +177,19 @@ def _interfaces(
                 )
             found[version] = ip_interface(f"{address}/{pool.subnet.prefixlen}")
     return found
+
+
+def _refuse_homeless(
+    place: Place, network: DockerNetwork, wanted: Mapping[int, Address | None]
+) -> None:
+    """As validateNetworkingConfig of dockerd does: an address is asked for in a subnet of its own version."""
+    versions = {each.subnet.version for each in network.subnets}
+    for version, address in wanted.items():
+        if address is not None and version not in versions:
+            raise OperationError(
+                f"{place}: docker network {network.name}: {address} is in no subnet of it; "
+                "take another address"
+            )
 
 
 def _used(daemon: Daemon, network: DockerNetwork, pool: DockerSubnet) -> Iterator[Address]:

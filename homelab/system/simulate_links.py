@@ -1,11 +1,19 @@
 """Links in memory: a bridge of Docker's, and the veth pair between a container and its bridge."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from homelab.model.kernel import BridgePort, Link, Namespace
-from homelab.model.place import Interface
+from homelab.errors import OperationError
+from homelab.model.kernel import BridgePort, BridgeVlan, Link, Namespace
+from homelab.model.place import Interface, Place
 from homelab.model.snapshot import Snapshot
-from homelab.system.simulate_places import with_address, without_address
+from homelab.system.simulate_places import (
+    namespace_of,
+    with_address,
+    with_namespace,
+    with_own_routes,
+    without_address,
+)
 from homelab.system.simulate_sysctls import of_new_link, without_link
 
 
@@ -70,6 +78,88 @@ def with_carrier(namespace: Namespace, bridge: str) -> Namespace:
     )
     links = tuple(changed if each is found else each for each in namespace.links)
     return replace(namespace, links=links, routes=tuple(routes))
+
+
+SOFT = ("bridge", "veth", "vlan", "macvlan", "dummy")
+"""Kinds of links whose carrier does not hang on a cable."""
+
+
+def with_link_up(snapshot: Snapshot, place: Place, name: str) -> Snapshot:
+    """``ip link set NAME up``; both ends of a veth pair have a carrier as soon as both are up.
+
+    ``OperationError`` for a link of which nobody can tell whether it will have a carrier.
+    """
+    here = namespace_of(snapshot, place)
+    found = link_named(here, name)
+    if found is None or found.kind not in SOFT:
+        raise OperationError(f"{name} is no link of which it is known what it is plugged into")
+    there = _other_end(snapshot, place, found)
+    carrier = there is None or there[1].up
+    grown = with_namespace(snapshot, place, _up(here, name, carrier=carrier))
+    if there is None or found.kind != "veth" or not carrier:
+        return grown
+    far, end = there
+    return with_namespace(grown, far, _up(namespace_of(grown, far), end.name, carrier=True))
+
+
+def _up(namespace: Namespace, name: str, *, carrier: bool) -> Namespace:
+    """With the routes of its IPv4 addresses (fib_add_ifaddr): those of IPv6 were lost with the link."""
+    state = "UP" if carrier else "DOWN"
+    up = _changed(
+        namespace, name, lambda each: replace(each, up=True, carrier=carrier, operstate=state)
+    )
+    for each in namespace.addresses:
+        if each.link == name:
+            up = with_own_routes(up, name, each.interface)
+    found = link_named(up, name)
+    # A bridge has a carrier when a port of it has one.
+    near = (found.index, found.master) if found else ()
+    for link in up.links:
+        if link.kind == "bridge" and link.index in near:
+            up = with_carrier(up, link.name)
+    return up
+
+
+def _other_end(snapshot: Snapshot, place: Place, link: Link) -> tuple[Place, Link] | None:
+    """The other end of a veth pair or the parent of a link, where it was observed."""
+    here = namespace_of(snapshot, place)
+    at = place if link.peer_netns is None else _with_inode(snapshot, here, link.peer_netns)
+    there = namespace_of(snapshot, at).links if at is not None and link.peer is not None else ()
+    found = next((each for each in there if each.index == link.peer), None)
+    return (at, found) if at is not None and found is not None else None
+
+
+def _with_inode(snapshot: Snapshot, here: Namespace, number: int) -> Place | None:
+    inode = here.netns_ids.get(number)
+    spaces = snapshot.namespaces.items() if inode else ()
+    return next((place for place, there in spaces if there.inode == inode), None)
+
+
+def with_vlan(namespace: Namespace, name: str, row: BridgeVlan | None, vid: int) -> Namespace:
+    """``bridge vlan add`` and ``del``: of the rows of a link one alone is the PVID."""
+
+    def changed(link: Link) -> Link:
+        kept = (each for each in link.vlans if not each.first <= vid <= each.last)
+        if row is None:
+            return replace(link, vlans=tuple(kept))
+        others = (replace(each, pvid=each.pvid and not row.pvid) for each in kept)
+        return replace(link, vlans=(*others, row))
+
+    return _changed(namespace, name, changed)
+
+
+def with_option(namespace: Namespace, name: str, key: str, value: str) -> Namespace:
+    """``ip link set NAME type KIND KEY VALUE``."""
+    return _changed(
+        namespace, name, lambda link: replace(link, options={**link.options, key: value})
+    )
+
+
+def _changed(namespace: Namespace, name: str, change: Callable[[Link], Link]) -> Namespace:
+    if link_named(namespace, name) is None:
+        raise OperationError(f"there is no link {name}")
+    links = (change(each) if each.name == name else each for each in namespace.links)
+    return replace(namespace, links=tuple(links))
 
 
 @dataclass(frozen=True, slots=True)

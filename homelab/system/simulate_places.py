@@ -50,6 +50,17 @@ def with_address(namespace: Namespace, link: str, interface: Interface, *, down:
     )
 
 
+def with_own_routes(namespace: Namespace, link: str, interface: Interface) -> Namespace:
+    """The routes of an address that are missing, as when its link comes up."""
+    there = {(each.destination, each.table, each.kind, each.link) for each in namespace.routes}
+    missing = (
+        each
+        for each in _routes_of(link, interface, down=False)
+        if (each.destination, each.table, each.kind, each.link) not in there
+    )
+    return replace(namespace, routes=(*namespace.routes, *missing))
+
+
 def without_address(namespace: Namespace, link: str, interface: Interface) -> Namespace:
     own = set(_routes_of(link, interface, down=False))
     own |= set(_routes_of(link, interface, down=True))

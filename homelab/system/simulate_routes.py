@@ -7,16 +7,22 @@ from homelab.model.kernel import LOCAL, Namespace, NextHop, Route
 from homelab.model.operation import AddRoute, DeleteRoute, MarkRoute
 from homelab.model.place import Address
 from homelab.system import routes
+from homelab.system.route_words import words
 from homelab.system.simulate_places import METRIC_USER
 
 
 def add_route(namespace: Namespace, operation: AddRoute) -> Namespace:
+    routes.check(operation.place, operation.route)
+    return added(namespace, operation)
+
+
+def added(namespace: Namespace, operation: AddRoute) -> Namespace:
+    """As anybody may add a route, with any protocol."""
     place, wanted = operation.place, operation.route
-    routes.check(place, wanted)
     route = replace(wanted, metric=_metric(wanted), hops=_resolved(namespace, operation))
     for each in namespace.routes:
         if _slot(each) == _slot(route):
-            raise routes.in_the_way(place, wanted, routes.words(each))
+            raise routes.in_the_way(place, wanted, words(each))
     return replace(namespace, routes=(*namespace.routes, route))
 
 
@@ -77,7 +83,7 @@ def _resolved(namespace: Namespace, operation: AddRoute) -> tuple[NextHop, ...]:
             raise routes.off_link(place, route)
         hop = replace(hop, link=found)
     if hop.link is None:
-        raise OperationError(f"{place}: ip route {routes.words(route)}: no such device")
+        raise OperationError(f"{place}: ip route {words(route)}: no such device")
     if not links[hop.link].up:
         raise OperationError(f"{place}: {hop.link} is down; ip link set {hop.link} up")
     return (replace(hop, linkdown=not links[hop.link].carrier),)

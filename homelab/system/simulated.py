@@ -1,6 +1,6 @@
 """The same contract in memory: what each operation would do to a snapshot, and what refuses it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from homelab.errors import OperationError
@@ -20,6 +20,7 @@ from homelab.system import (
 from homelab.system.families import OfDocker, OfInstance, Rule, Setting
 from homelab.system.simulate_places import namespace_of, with_namespace, with_rules
 from homelab.system.simulate_rules import restored
+from homelab.system.simulate_typed import understood
 
 
 class SimulatedSystem:
@@ -38,6 +39,24 @@ class SimulatedSystem:
             self._breaks_on = None
             raise OperationError(f"{operation.place}: {type(operation).__name__} was made to fail")
         self._snapshot = simulate(self._snapshot, operation)
+
+
+def is_known(lines: Sequence[str]) -> bool:
+    """Whether the simulated system knows what each of these commands does."""
+    return bool(lines) and all(understood(each) is not None for each in lines)
+
+
+def type_in(snapshot: Snapshot, lines: Sequence[str]) -> Snapshot | None:
+    """Pure. The lab after a person typed these commands on the host; None if that cannot be told of all."""
+    for line in lines:
+        done = understood(line)
+        if done is None:
+            return None
+        try:
+            snapshot = done(snapshot)
+        except OperationError:
+            return None
+    return snapshot
 
 
 def simulate(snapshot: Snapshot, operation: op.Operation) -> Snapshot:

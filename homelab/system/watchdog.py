@@ -38,7 +38,7 @@ def _as_unit(command: list[str], revision: int) -> None:
 def _as_orphan(command: list[str], log: Path) -> None:
     """Fork twice: the one in the middle ends at once, and nobody waits for the watchdog."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-    handle = os.open(log, flags, 0o600)
+    handle = _opened(log, flags)
     try:
         middle = subprocess.run(
             ["setsid", "--fork", *command],
@@ -54,3 +54,10 @@ def _as_orphan(command: list[str], log: Path) -> None:
         os.close(handle)
     if middle.returncode:
         raise OperationError(f"the watchdog does not start: see {log}")
+
+
+def _opened(log: Path, flags: int) -> int:
+    try:
+        return os.open(log, flags, 0o600)
+    except OSError as error:
+        raise OperationError(f"the watchdog does not start: {log}: {error.strerror}") from error

@@ -1,6 +1,6 @@
 """Carry out a plan: probe, change, read again, probe again, and go back if it did not hold."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -9,19 +9,22 @@ from homelab.model.operation import Operation
 from homelab.model.plan import Applied, Execution, Plan
 from homelab.model.snapshot import Snapshot
 from homelab.planning.diff import actual_state
-from homelab.planning.execute import execute
 from homelab.planning.guard import refuse_if_unsafe
+from homelab.planning.lanes import Batch
 from homelab.resources import KINDS
 from homelab.system import System
 from homelab.workflow.change import Planned, plan
 from homelab.workflow.flows import Door, Flows, fresh, lost, working
+from homelab.workflow.hands import INTERRUPTED as INTERRUPTED  # noqa: PLC0414 - the way an apply ends
+from homelab.workflow.hands import Hands, Work, carry_out, joined
 from homelab.workflow.mending import unmended
 from homelab.workflow.rollback import Run, go_back
 
 Tell: TypeAlias = Callable[[Operation], None]
-INTERRUPTED = "interrupted"
-"""The failure of an execution that a signal ended; what was done of it is taken back."""
+Note: TypeAlias = Callable[[Sequence[Operation]], None]
 ROUNDS = 2
+ALONE = Hands()
+"""One operation after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +39,39 @@ def nothing(_: Operation) -> None:
     """Nobody is told."""
 
 
+def nothing_noted(_: Sequence[Operation]) -> None:
+    """Nothing is written down."""
+
+
 def unheard(_: Flows) -> None:
     """Nobody hears of the flows that work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """Who is told: of each operation, before (``note``) and when it is begun (``tell``); of the flows that work.
+    """Who is told: of operations, before they are begun (``note``) and when (``tell``); of the flows that work.
 
     An ``OperationError`` of ``note`` stops there; of ``flows``, before anything is changed.
     """
 
     tell: Tell = nothing
-    note: Tell = nothing
+    note: Note = nothing_noted
     flows: Callable[[Flows], None] = unheard
 
 
 def apply(
-    planned: Planned, system: System, door: Door | None, consent: Consent, witness: Witness
+    planned: Planned,
+    system: System,
+    door: Door | None,
+    consent: Consent,
+    witness: Witness,
+    hands: Hands = ALONE,
 ) -> Applied:
     """Carry out the plan; verify by reading and by probing; go back if it did not hold."""
     refuse_without(consent, planned)
     flows = working(planned, door)
     witness.flows(flows)
-    execution, remaining, after = _converge(planned, system, witness)
+    execution, remaining, after = _converge(planned, system, witness, hands)
     holds = execution.failure is None and not remaining
     gone = lost(flows, door, execution.done) if holds else ()
     applied = Applied(planned.plan, execution, remaining, gone, after=after, kept=len(flows))
@@ -67,18 +79,14 @@ def apply(
         count, silent = fresh(planned, after, flows, door)
         return replace(applied, fresh=count, silent=silent)
     run = _telling(system.run, witness.tell)
-    back = go_back(planned.snapshot, _started(execution), system, run)
+    back = go_back(planned.snapshot, execution.started, system, run)
     return replace(
         applied,
         rollback=back.execution,
         residue=back.residue,
         fates=back.fates,
-        still_lost=lost(flows, door, _started(execution)),
+        still_lost=lost(flows, door, execution.started),
     )
-
-
-def _started(execution: Execution) -> tuple[Operation, ...]:
-    return (*execution.done, *((execution.failed,) if execution.failed else ()))
 
 
 def refuse_without(consent: Consent, planned: Planned) -> None:
@@ -88,21 +96,20 @@ def refuse_without(consent: Consent, planned: Planned) -> None:
 
 
 def _converge(
-    planned: Planned, system: System, witness: Witness
+    planned: Planned, system: System, witness: Witness, hands: Hands
 ) -> tuple[Execution, Plan, Snapshot]:
     """Run the plan, read again, and run what is still missing.
 
     A guest that restarts loses what only its kernel held; that is seen after the first round.
     """
-    run = _noting(_telling(system.run, witness.tell), witness.note)
-    execution = execute(planned.plan.operations(), run)
+    work = _work(system, witness, hands)
+    execution = carry_out(planned.plan.operations(), work, hands)
     now = system.read()
     for _ in range(ROUNDS):
         remaining = _remaining(planned, now)
         if execution.failure is not None or not remaining or _ends(planned, remaining):
             return execution, remaining, now
-        more = execute(remaining.operations(), run)
-        execution = Execution((*execution.done, *more.done), more.failure, more.failed)
+        execution = joined(execution, carry_out(remaining.operations(), work, hands))
         now = system.read()
     return execution, _remaining(planned, now), now
 
@@ -116,12 +123,20 @@ def _remaining(planned: Planned, now: Snapshot) -> Plan:
     return unmended(planned, now) if planned.goal.mends else plan(planned.goal, now).plan
 
 
-def _noting(run: Run, note: Tell) -> Run:
-    def noted(operation: Operation) -> None:
-        note(operation)
-        run(operation)
+def _work(system: System, witness: Witness, hands: Hands) -> Work:
+    def begin(batch: Batch) -> None:
+        witness.note(batch)
+        for each in batch:
+            witness.tell(each)
 
-    return noted
+    def run(batch: Batch) -> None:
+        if hands.together is not None:
+            hands.together(batch)
+            return
+        for each in batch:
+            system.run(each)
+
+    return Work(begin, run)
 
 
 def _telling(run: Run, tell: Tell) -> Run:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain, islice, zip_longest
 from typing import TypeAlias
 
 from homelab.diagnosis.judge import judge
@@ -55,8 +55,8 @@ def working(planned: Planned, door: Door | None) -> Flows:
     later = Tracer(future(planned))
     judged = _meant(planned, judge(planned.inventory, planned.snapshot))
     wanted = _sample(judged, planned.inventory, Tracer(planned.snapshot), door)
-    flows = [each for each in wanted if later.trace(door.origin, each).outcome in KEPT]
-    flows = flows[: door.most]
+    left = (each for each in wanted if later.trace(door.origin, each).outcome in KEPT)
+    flows = tuple(islice(left, door.most))
     said = _said(flows, door)
     return tuple(each for each, word in zip(flows, said, strict=True) if word == "answered")
 
@@ -77,11 +77,12 @@ def fresh(
         return 0, ()
     now = Tracer(after)
     judged = _meant(planned, judge(planned.inventory, after))
-    wanted = [
+    new = (
         each
         for each in _sample(judged, planned.inventory, now, door)
         if each not in known and now.trace(door.origin, each).outcome is Outcome.DELIVERED
-    ][: max(0, door.most - len(known))]
+    )
+    wanted = tuple(islice(new, max(0, door.most - len(known))))
     return len(wanted), _unanswered(wanted, door, "not probed", TRIES)
 
 

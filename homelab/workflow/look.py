@@ -1,6 +1,6 @@
 """Diagnose and trace: from a snapshot to findings, each with a fix that the model has tried."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -67,9 +67,15 @@ def _case(inventory: Inventory, snapshot: Snapshot) -> Case:
     return Case(inventory, snapshot, judged, trials)
 
 
-def _is_new(finding: Finding, found: Collection[Identity]) -> bool:
-    """Expectations are told once and last, when it is known what the fixes leave of them."""
-    return finding.fault != expectation_not_met.CODE and _identity(finding) not in found
+def _is_new(finding: Finding, found: Mapping[Identity, Finding]) -> bool:
+    """Not told yet, or not yet of all the networks that it harms.
+
+    Expectations are told once and last, when it is known what the fixes leave of them.
+    """
+    if finding.fault == expectation_not_met.CODE:
+        return False
+    told = found.get(_identity(finding))
+    return told is None or {*finding.affects} > {*told.affects}
 
 
 def _identity(finding: Finding) -> Identity:

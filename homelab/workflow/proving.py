@@ -12,7 +12,7 @@ from homelab.model.operation import Operation
 from homelab.model.place import Place
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Trace
-from homelab.system.simulated import SimulatedSystem
+from homelab.system.simulated import SimulatedSystem, is_known, type_in
 from homelab.workflow.opening import newly_reached
 
 ONE_BY_ONE = 32
@@ -32,15 +32,22 @@ Together: TypeAlias = tuple[Finding, ...]
 
 def mend(snapshot: Snapshot, found: Sequence[Finding]) -> Snapshot | None:
     """The snapshot after all fixes that can be carried out, or None when there was nothing to do."""
+    mended = snapshot
+    for each in found:
+        mended = _mended(mended, each) or mended
+    return None if mended is snapshot else mended
+
+
+def _mended(snapshot: Snapshot, finding: Finding) -> Snapshot | None:
+    """After the fix: what homelab itself would do, or what a person is told to type."""
+    fix = finding.fix
+    if fix is None or finding.severity != "error":
+        return None
+    if not fix.operations:
+        return type_in(snapshot, fix.commands) if fix.commands else None
     system = SimulatedSystem(snapshot)
-    done = [each for finding in found for each in _operations(finding) if _ran(system, each)]
+    done = [each for each in fix.operations if _ran(system, each)]
     return system.read() if done else None
-
-
-def _operations(finding: Finding) -> tuple[Operation, ...]:
-    if finding.fix is None or finding.severity != "error":
-        return ()
-    return finding.fix.operations
 
 
 def _ran(system: SimulatedSystem, operation: Operation) -> bool:
@@ -70,9 +77,17 @@ def proven(found: Sequence[Finding], before: Case, after: Case) -> tuple[Finding
     return tuple(_proven(each, opened.get(id(each), ()), reachable) for each in found)
 
 
+def is_tried(finding: Finding) -> bool:
+    """Whether the simulated system can carry out the fix: none is tried where nothing is wrong for sure."""
+    fix = finding.fix
+    if fix is None or finding.severity != "error":
+        return False
+    return bool(fix.operations) or is_known(fix.commands)
+
+
 def _together(found: Sequence[Finding]) -> tuple[Together, ...]:
     """The findings that have a fix to try, in the groups in which they are tried."""
-    fixed = [each for each in found if _operations(each)]
+    fixed = [each for each in found if is_tried(each)]
     groups: dict[Hashable, list[Finding]] = {}
     for at, each in enumerate(fixed):
         key = at if len(fixed) <= ONE_BY_ONE else (each.fault, each.at)
@@ -84,7 +99,7 @@ def _proven(
     finding: Finding, opened: tuple[str, ...], reachable: dict[NetworkName, bool | None]
 ) -> Finding:
     fix = finding.fix
-    if fix is None or not fix.operations:
+    if fix is None or not (fix.operations or is_tried(finding)):
         return finding
     verified = all(reachable[name] for name in finding.affects if name in reachable)
     verified = verified and bool(finding.affects)

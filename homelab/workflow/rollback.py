@@ -77,7 +77,7 @@ def needed(operations: Sequence[Operation], now: Snapshot) -> tuple[Operation, .
 
 def _accepted(operations: Sequence[Operation], system: SimulatedSystem) -> Iterator[Operation]:
     for operation in operations:
-        if _is_seen(operation, system.read()):
+        if is_seen(operation, system.read()):
             try:
                 system.run(operation)
             except OperationError:
@@ -85,7 +85,7 @@ def _accepted(operations: Sequence[Operation], system: SimulatedSystem) -> Itera
         yield operation
 
 
-def _is_seen(operation: Operation, snapshot: Snapshot) -> bool:
+def is_seen(operation: Operation, snapshot: Snapshot) -> bool:
     """Whether the snapshot shows the place that an operation would change."""
     match operation:
         case op.SetInstanceConfig() | op.SetInstanceDevice() | op.RestartInstance():

@@ -271,3 +271,32 @@ def test_a_policy_of_ipv6_has_a_code_of_its_own(place: Place) -> None:
     assert finding.fault == "ipv6-forward-policy-drop"
     assert "fd90::/64" in finding.explains
     assert bool(operations(finding)) == (place != ROUTER)
+
+
+@pytest.mark.parametrize(
+    ("chains", "code"),
+    [
+        ("", "ipv6-forward-policy-drop"),
+        (":DOCKER - [0:0]\n", "foreign-forward-drop-before-docker"),
+    ],
+)
+def test_a_drop_is_before_dockers_rules_only_where_docker_has_some(chains: str, code: str) -> None:
+    """Docker up to 26 leaves ip6tables alone, whatever it wrote into iptables."""
+    six = ip_address("fd90::10")
+    text = f"*filter\n:FORWARD ACCEPT [0:0]\n{chains}-A FORWARD -d fd90::/64 -j DROP\nCOMMIT\n"
+    both = (Ruleset("iptables-nft", DOCKER_RULES), Ruleset("ip6tables-nft", text))
+    drop = rule(
+        chain="FORWARD", rule="-A FORWARD -d fd90::/64 -j DROP", tool="ip6tables-nft", source=None
+    )
+    one = case(
+        replace(drop, destination=six), snapshot=at(lab(), WEB, rulesets=both), target=Target(six)
+    )
+    wide = replace(one.judgements[0], subnets=(SUBNET, ip_network("fd90::/64")))
+
+    finding = only(replace(one, judgements=(wide,)))
+
+    assert finding.fault == code
+    assert {(each.rule.tool, each.rule.parent) for each in operations(finding)} == {
+        ("ip6tables-nft", "FORWARD")
+    }
+    assert len(operations(finding)) == 2

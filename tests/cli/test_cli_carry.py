@@ -1,26 +1,32 @@
 """A change under the journal, on a simulated lab: fixes, signals, and what is told of them."""
 
+import io
 import json
 import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import cast
 
 import pytest
 
-from homelab.cli.carry import Terms, carry_out
+from homelab.cli.carry import Terms, carry_out, forget_unless_begun
 from homelab.cli.change import code_of, show_applied
+from homelab.cli.common import is_asked_by_a_person
 from homelab.cli.diagnose import _carried_out
 from homelab.cli.interrupts import interruptible
+from homelab.errors import OperationError
 from homelab.load import journal as texts
 from homelab.load.inventory import load_inventory
 from homelab.load.snapshot import load_snapshot
 from homelab.model import operation as op
 from homelab.model.inventory import Inventory
 from homelab.model.place import Place
+from homelab.model.revision import Intent
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Target
+from homelab.system import watchdog
 from homelab.system.journal import Journal
 from homelab.system.live import LiveSystem
 from homelab.system.simulated import SimulatedSystem
@@ -41,6 +47,12 @@ class Lab(SimulatedSystem):
 
     inventory = Inventory()
     word = "answered"
+    one_at_a_time = Lock()
+
+    def run_batch(self, operations: Sequence[op.Operation]) -> None:
+        for each in operations:
+            with self.one_at_a_time:
+                self.run(each)
 
     def enterable(self) -> tuple[Place, ...]:
         return ()
@@ -140,7 +152,7 @@ def test_a_signal_takes_the_change_back_and_says_so(journal: Journal, capsys: Ca
 
 
 def test_a_second_signal_does_not_end_the_way_back(capsys: Captured) -> None:
-    ends = 0
+    ends, before = 0, signal.getsignal(signal.SIGINT)
     with interruptible("going back"):
         try:
             os.kill(os.getpid(), signal.SIGINT)
@@ -151,7 +163,7 @@ def test_a_second_signal_does_not_end_the_way_back(capsys: Captured) -> None:
 
     assert ends == 1
     assert capsys.readouterr().err == "going back\n"
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_no_flow_is_probed_when_none_shall_be(journal: Journal) -> None:
@@ -180,3 +192,33 @@ def test_what_is_new_and_silent_is_told_and_stays(journal: Journal, capsys: Capt
     said = capsys.readouterr().out
     assert f"0 of {applied.fresh} new ones answer" in said
     assert "silent: " in said
+
+
+def test_a_change_that_fails_before_its_first_operation_is_none(journal: Journal) -> None:
+    planned = change.plan(change.Goal(DECLARED), bare())
+    intent = Intent(1, "apply", "root", 0.0, "", ())
+    opening = texts.opening(intent, planned.snapshot, Inventory())
+    journal.folder.mkdir()
+
+    journal.begin(opening)
+    forget_unless_begun(journal)
+    assert not journal.is_pending()
+
+    journal.begin(opening)
+    journal.add(texts.STEPS, texts.dump_step(planned.plan.operations()[0]))
+    forget_unless_begun(journal)
+    assert journal.is_pending()
+
+
+def test_a_watchdog_that_cannot_write_does_not_start(tmp_path: Path) -> None:
+    with pytest.raises(OperationError, match=r"the watchdog does not start: .*Is a directory"):
+        watchdog._as_orphan(["true"], tmp_path)
+
+
+def test_no_standard_input_is_no_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    assert not is_asked_by_a_person()
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr("sys.stdin", closed)
+    assert not is_asked_by_a_person()

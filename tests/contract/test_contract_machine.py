@@ -4,6 +4,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -161,6 +162,23 @@ def test_a_router_behind_ssh_keeps_the_same_promises(kernel: Kernel, ssh: Door) 
 
     set_sysctl(ssh, SetSysctl(ROUTER, "net.ipv4.conf.v0.rp_filter", "2", "0"))
     assert kernel.read().sysctls["net.ipv4.conf.v0.rp_filter"] == "2"
+
+
+def test_a_batch_of_routes_is_carried_out_whole_or_not_at_all(kernel: Kernel) -> None:
+    many = [route(f"10.91.{number}.0/24") for number in range(40)]
+    strange = replace(many[0], hops=(NextHop(ip_address("10.77.0.11"), "no'such#one"),))
+    door = kernel.door(PLACE)
+    change_routes(door, [AddRoute(PLACE, many[20])])
+
+    with pytest.raises(OperationError, match=r"10\.91\.20\.0/24 already exists \(10\.91\.20"):
+        change_routes(door, [AddRoute(PLACE, each) for each in many])
+    with pytest.raises(OperationError, match="there is no link no'such#one"):
+        change_routes(door, [AddRoute(PLACE, many[1]), AddRoute(PLACE, strange)])
+    assert ours(kernel) == ["10.91.20.0/24"]
+
+    with pytest.raises(OperationError, match=r"10\.91\.1\.0/24 .*to delete"):
+        change_routes(door, [DeleteRoute(PLACE, many[each]) for each in (20, 1)])
+    assert ours(kernel) == ["10.91.20.0/24"]
 
 
 def test_what_is_not_accepted_by_the_kernel_is_told_in_its_words(kernel: Kernel) -> None:

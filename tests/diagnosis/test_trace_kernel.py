@@ -131,6 +131,14 @@ FAULTS: dict[str, Script] = {
         ("host", "ip neigh replace 10.3.0.2 lladdr 02:00:00:00:00:99 dev br0 nud permanent"),
         ("guest", "ip -6 neigh replace fd03::1 lladdr 02:00:00:00:00:99 dev eth0 nud permanent"),
     ],
+    "a neighbour without ARP that nobody is": [
+        ("host", "ip neigh replace 10.3.0.2 lladdr 02:00:00:00:00:99 dev br0 nud noarp"),
+        ("guest", "ip -6 neigh replace fd03::1 lladdr 02:00:00:00:00:99 dev eth0 nud noarp"),
+    ],
+    "neighbours that failed are asked for again": [
+        ("host", "ip neigh replace 10.3.0.2 dev br0 nud failed"),
+        ("guest", "ip -6 neigh replace fd03::1 dev eth0 nud failed"),
+    ],
     "answers to ARP for the link's own addresses only": [
         ("host", "ip route replace 10.4.0.1/32 dev br0"),
         ("guest", "sysctl -qw net.ipv4.conf.eth0.arp_ignore=1"),

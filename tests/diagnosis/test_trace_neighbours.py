@@ -160,6 +160,43 @@ def test_a_fixed_entry_asks_nobody() -> None:
     assert cause(made.trace("guest:web", "10.90.1.77")).kind == "link"
 
 
+WRONG = "02:00:00:00:00:99"
+
+
+def known_as(state: str, address: str = "10.90.1.10", mac: str | None = WRONG) -> Trace:
+    """A packet for a container of which the guest's neighbour table says this."""
+    made = lab()
+    if mac is None:
+        mac = next(each.mac for each in made.spaces[TWO].links if each.name == "eth0")
+    made.change(WEB, neighbours=(Neighbour("br-app", ip_address(address), mac, (state,)),))
+    return made.trace("guest:web", address)
+
+
+@pytest.mark.parametrize("state", ["FAILED", "INCOMPLETE", "NONE"])
+def test_an_entry_that_failed_is_asked_for_again(state: str) -> None:
+    assert known_as(state).ok
+
+
+def test_an_entry_without_arp_is_never_asked_for() -> None:
+    found = known_as("NOARP")
+
+    assert (found.outcome, cause(found).kind) == (Outcome.DROPPED, "neighbour")
+
+
+@pytest.mark.parametrize("state", ["REACHABLE", "STALE", "DELAY", "PROBE"])
+def test_what_an_entry_says_that_is_asked_for_again_soon_is_true_for_seconds_only(
+    state: str,
+) -> None:
+    wrong = known_as(state)
+    assert (wrong.outcome, cause(wrong).kind) == (Outcome.UNKNOWN, "unmodelled")
+    assert f"10.90.1.10 is still known at {WRONG} on br-app ({state})" in cause(wrong).text
+    nobody = known_as(state, "10.90.1.77", None)
+    assert nobody.outcome is Outcome.DROPPED
+    assert cause(nobody).kind == "neighbour"
+    lost = known_as(state, "10.90.1.77")
+    assert (lost.outcome, cause(lost).kind) == (Outcome.DROPPED, "neighbour")
+
+
 def test_what_keeps_the_owner_from_hearing_is_the_cause() -> None:
     made = lab()
     made.set_link(WEB, "vapp", port=BridgePort("disabled"))

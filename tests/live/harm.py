@@ -9,24 +9,24 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 PATIENCE = 60.0
 POLL = 0.02
-STILL = 5
-"""How many looks in a row have to show a process stopped: a tracer stops it for a moment at each call."""
 
 
 def main(count: str, harm: str, guest: str, *command: str) -> int:
     inject = ["-e", "trace=fsync", "-e", f"inject=fsync:signal=SIGSTOP:when={count}"]
-    tracer = subprocess.Popen(
-        ["strace", "-o", "/dev/null", *inject, *command],
-        stdout=sys.stdout,
-        stderr=subprocess.STDOUT,
-    )
-    child = stopped(tracer)
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8") as seen:
+        tracer = subprocess.Popen(
+            ["strace", "-o", seen.name, *inject, *command],
+            stdout=sys.stdout,
+            stderr=subprocess.STDOUT,
+        )
+        child = stopped(tracer, Path(seen.name))
     if child is not None:
         HARMS[harm](guest, child)
         with contextlib.suppress(ProcessLookupError):
@@ -36,14 +36,12 @@ def main(count: str, harm: str, guest: str, *command: str) -> int:
     return 0
 
 
-def stopped(tracer: subprocess.Popen[bytes]) -> int | None:
-    """The process that the tracer has stopped; None when it ended before."""
-    until, still = time.monotonic() + PATIENCE, 0
+def stopped(tracer: subprocess.Popen[bytes], seen: Path) -> int | None:
+    """The process that the tracer has seen stop; None when it ended before."""
+    until = time.monotonic() + PATIENCE
     while tracer.poll() is None and time.monotonic() < until:
-        child = child_of(tracer.pid)
-        still = still + 1 if child and state(child) in "Tt" else 0
-        if child and still == STILL:
-            return child
+        if "stopped by SIGSTOP" in seen.read_text():
+            return child_of(tracer.pid)
         time.sleep(POLL)
     return None
 
@@ -53,12 +51,6 @@ def child_of(pid: int) -> int | None:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return int(children[0]) if children else None
     return None
-
-
-def state(pid: int) -> str:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    return "?"
 
 
 def kill_process(_: str, child: int) -> None:

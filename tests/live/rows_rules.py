@@ -80,7 +80,7 @@ RULES = {
         {"app": "iptables -D FORWARD -d 10.90.3.0/24 -j DROP"},
     ),
     "FORWARD of IPv6": Row(
-        "foreign-forward-drop-before-docker",
+        "ipv6-forward-policy-drop",
         "guest:db",
         DB6,
         {"db": "ip6tables -I FORWARD -d fd90:7::/64 -j DROP"},

@@ -3,6 +3,7 @@
 In CI a sample with a seed; ``make harm`` runs every operation with every harm.
 """
 
+import difflib
 import os
 import random
 import re
@@ -17,15 +18,14 @@ from tests.live.the_lab import LAB, ROOT, Lab
 
 pytestmark = pytest.mark.lab
 
-FIRST, OPERATIONS = 10, 17
-"""The fsync(2) before the first operation of an apply of the lab's inventory; how many there are."""
+FIRST, OPERATIONS = 10, 13
+"""The fsync(2) before the first operation of an apply of the lab's inventory; how many batches there are."""
 
 HARMS = ("process", "dockerd", "lxd", "guest", "disk")
 GUESTS = ("web", "db", "app")
 COMMANDS = {
     "rollback": ("rollback",),
     "apply": ("-i", "inventory", "apply", "--yes"),
-    "nothing": ("history",),
 }
 STATE = "/run/homelab-small"
 Case: TypeAlias = tuple[int, str, str]
@@ -35,7 +35,8 @@ EVERY = [
     for at in range(OPERATIONS)
     for number, harm in enumerate(HARMS)
 ]
-SAMPLE = [random.Random(harm).choice([each for each in EVERY if each[1] == harm]) for harm in HARMS]
+random.Random(4).shuffle(EVERY)
+SAMPLE = [next(each for each in EVERY if each[1] == harm) for harm in HARMS]
 CASES = EVERY if os.environ.get("HOMELAB_HARM") == "all" else SAMPLE
 
 
@@ -67,6 +68,16 @@ def known(lab: Lab) -> dict[str, str]:
     }
 
 
+def differences(one: dict[str, str], other: dict[str, str]) -> list[str]:
+    """Lines that stand in one of the two only, with their place."""
+    return [
+        f"{place}: {line}"
+        for place in one
+        for line in difflib.ndiff(one[place].splitlines(), other[place].splitlines())
+        if line[0] in "+-"
+    ]
+
+
 def restore(lab: Lab) -> None:
     """Every daemon and every guest runs again; what died stays as it died."""
     subprocess.run([str(LAB), "up"], cwd=ROOT, capture_output=True, check=True, timeout=300)
@@ -78,6 +89,9 @@ def restore(lab: Lab) -> None:
 def small_disk(lab: Lab) -> Iterator[None]:
     lab.sh("host", f"mkdir -p {STATE} && mount -t tmpfs -o size=8m tmpfs {STATE}")
     yield
+    restore(lab)
+    homelab(lab, "rollback")
+    homelab(lab, "-i", "inventory", "destroy", "--yes")
     lab.sh("host", f"umount {STATE}")
 
 
@@ -107,14 +121,15 @@ def test_afterwards_the_lab_is_the_old_one_or_the_new_one(
     outcome = re.search(r"^stopped (-?\d+)$", said, re.MULTILINE)
     assert outcome is not None, said
     if outcome[1] == "0":
-        # What was killed was not needed any more.
-        then = "nothing"
+        # What was killed was not needed any more. An LXD that starts again sets up its bridge anew, and
+        # the kernel drops the routes there, ours too: that is for apply to mend.
+        then = "apply"
     done = homelab(lab, *COMMANDS[then])
     assert done.returncode == 0, said + done.stdout + done.stderr
     if then == "rollback":
-        assert known(lab) == before, said + done.stdout + done.stderr
+        assert differences(before, known(lab)) == [], said + done.stdout + done.stderr
         return
     lab.wait_for_containers()
-    assert known(lab) == wanted, said + done.stdout + done.stderr
+    assert differences(wanted, known(lab)) == [], said + done.stdout + done.stderr
     assert homelab(lab, "-i", "inventory", "destroy", "--yes").returncode == 0
-    assert known(lab) == before
+    assert differences(before, known(lab)) == []

@@ -16,6 +16,7 @@ from homelab.model.inventory import Inventory
 from homelab.model.kernel import NextHop, Route
 from homelab.model.place import HOST, guest
 from homelab.model.revision import Ending, Intent, Outcome, Revision
+from homelab.model.trace import Target
 
 ROOT = Path(__file__).parents[2]
 SEEN = load_snapshot(ROOT / "tests/recorded/applied.json")
@@ -135,3 +136,15 @@ def test_a_saved_plan_is_known_by_what_it_does() -> None:
 def test_what_is_no_plan(text: str) -> None:
     with pytest.raises(UsageError, match=r"plan\.json: not a plan"):
         texts.parse_plan(text, "plan.json")
+
+
+def test_the_flows_that_worked_come_back() -> None:
+    flows = (Target(ip_address("10.90.1.10")), Target(ip_address("fd90::1"), "tcp", 80))
+    files = {**texts.opening(INTENT, SEEN, DECLARED), texts.FLOWS: texts.dump_flows(flows)}
+
+    pending = texts.parse_pending(files)
+
+    assert pending is not None
+    assert pending.flows == flows
+    with pytest.raises(OperationError, match=r"flows\.json"):
+        texts.parse_pending({**files, texts.FLOWS: "[7]"})

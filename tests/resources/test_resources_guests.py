@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from homelab.model.inventory import ContainerNetwork, Guest, Host, Inventory, Nic
 from homelab.model.kernel import LinkAddress, Namespace
 from homelab.model.lxc import Instance, InstanceNetwork, Runtime
-from homelab.model.operation import RestartInstance, SetInstanceConfig
+from homelab.model.operation import ForgetConnections, RestartInstance, SetInstanceConfig
 from homelab.model.place import HOST, Interface, guest
 from homelab.model.plan import Plan
 from homelab.model.snapshot import Snapshot
@@ -249,3 +249,22 @@ def test_what_somebody_changed_back_is_set_again_and_the_first_value_kept() -> N
 
     assert str(change.key) == "guest setting web security.nesting"
     assert web(carried_out(declared(), turned)).config == web(applied).config
+
+
+@pytest.mark.parametrize(
+    ("before", "forgotten"), [("10.77.0.99", ["10.77.0.99"]), ("auto", []), (None, [])]
+)
+def test_the_connections_of_the_address_before_are_forgotten(
+    before: str | None, forgotten: list[str]
+) -> None:
+    nic = {"type": "nic", "network": "lxdbr0", **({"ipv4.address": before} if before else {})}
+    web = Instance("web", "Running", devices={"eth0": nic}, expanded_devices={"eth0": nic})
+    host = Snapshot(namespaces={HOST: Namespace()}, runtime=Runtime("lxd", "5", (web,)))
+    wanted = GuestAddress(
+        "web", "eth0", (("ipv4.address", "10.77.0.11"),), (("ipv4.address", "unset"),)
+    )
+
+    gone = [each for each in wanted.create(host) if isinstance(each, ForgetConnections)]
+
+    assert [str(one) for each in gone for one in each.addresses] == forgotten
+    assert all(each.place == HOST for each in gone)

@@ -17,6 +17,7 @@ from homelab.model.plan import Plan, Replace
 from homelab.model.snapshot import Snapshot
 from homelab.planning.diff import actual_state, desired_state, diff, obstacles
 from homelab.resources.docker_network import SET, GuestNetwork
+from homelab.system.docker_write import endpoint
 from homelab.system.simulated import SimulatedSystem
 
 ROOT = Path(__file__).parents[2]
@@ -183,6 +184,7 @@ def test_nobody_is_told_of_a_network_that_nobody_uses() -> None:
 
 
 V4, V6 = ip_network("10.90.1.0/24"), ip_network("fd90:1::/64")
+V4_HALF = ip_network("10.90.1.0/25")
 
 
 def moved(
@@ -236,6 +238,20 @@ def test_a_container_keeps_its_place_in_the_subnet_where_docker_can_give_it(
     (found,) = moved((V4, V6), (ip_network(after),), had)
 
     assert found == (ip_address(gets) if gets else None)
+
+
+@pytest.mark.parametrize("had", ["fd90:1::a", "10.90.1.200"])
+def test_an_address_without_a_place_in_the_new_subnets_is_not_asked_for(had: str) -> None:
+    """Not as the one that it had either: dockerd refuses it, and the container stays unplugged."""
+    old, new = (GuestNetwork("web", "apps", each) for each in ((V4, V6), (V4_HALF,)))
+    plugged = Attachment("apps", ipv4=_v4(had) or ip_address("10.90.1.10"), ipv6=_v6(had))
+    one = DockerContainer("0" * 12, "c", "running", attachments=(plugged,))
+    daemon = replace(APPLIED.daemons[WEB], containers=(one,))
+    steps = new.replace(old, replace(APPLIED, daemons={**APPLIED.daemons, WEB: daemon}))
+    asked = [each.attachment for each in steps if isinstance(each, op.ConnectContainer)]
+
+    wanted = {"IPAMConfig": {"IPv4Address": "10.90.1.10"}} if _v6(had) else {}
+    assert [endpoint(each, (1, 41)) for each in asked] == [wanted]
 
 
 def test_a_container_that_is_only_meant_for_the_network_is_not_taken_off_it() -> None:

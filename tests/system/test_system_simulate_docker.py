@@ -250,6 +250,11 @@ REFUSED: dict[str, tuple[tuple[Operation, ...], Operation, str]] = {
         ConnectContainer(WEB, NAME, Attachment("new", fixed_ipv4=ip_address("10.98.0.9"))),
         "10.98.0.9 is not free in 10.99.0.0/24",
     ),
+    "an address of the other version": (
+        (CreateDockerNetwork(WEB, network("new")),),
+        ConnectContainer(WEB, NAME, Attachment("new", fixed_ipv6=ip_address("fd99::9"))),
+        "fd99::9 is in no subnet of it",
+    ),
     "a full network": (
         (
             CreateDockerNetwork(WEB, network("new", "10.99.0.0/30")),

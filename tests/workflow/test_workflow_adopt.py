@@ -8,6 +8,7 @@ import pytest
 
 from homelab.errors import ConflictError, UsageError
 from homelab.load.inventory import load_inventory
+from homelab.load.redact import redact
 from homelab.load.snapshot import load_snapshot
 from homelab.model import operation as op
 from homelab.model.docker import DockerNetwork, DockerSubnet
@@ -273,3 +274,13 @@ def test_a_network_made_anew_on_another_subnet_is_not_the_one_that_was_adopted()
 
     assert any(f"homelab adopt {NETWORK}" in each for each in planned.obstacles)
     assert "- adoption web/apps" in plan_text(planned.plan, other, Paint())
+
+
+def test_a_redacted_snapshot_tells_of_adoptions_too() -> None:
+    ours = adopted(with_network(BARE, OPTIONS), NETWORK)
+
+    hidden = redact(ours)
+
+    kinds = [each.kind for each in actual_state(ours, KINDS)]
+    assert [each.kind for each in actual_state(hidden, KINDS)] == kinds
+    assert kinds.count("docker network") == 1

@@ -1,5 +1,6 @@
 """Wherever a change is cut short, the way back leads to the lab as it was."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -138,10 +139,10 @@ def test_no_operation_is_begun_that_could_not_be_written_down() -> None:
     planned = change.plan(change.Goal(DECLARED), BEFORE)
     noted: list[op.Operation] = []
 
-    def note(operation: op.Operation) -> None:
+    def note(operations: Sequence[op.Operation]) -> None:
         if len(noted) == 3:
             raise OperationError("the disk is full")
-        noted.append(operation)
+        noted.extend(operations)
 
     consent = carrying.Consent(disruption=True, accident=True)
     applied = carrying.apply(planned, system, None, consent, carrying.Witness(note=note))

@@ -31,7 +31,7 @@ from homelab.workflow.check import check
 from homelab.workflow.flows import Door
 from homelab.workflow.look import Diagnosis, diagnose, exit_code
 from homelab.workflow.mending import plan_fixes
-from homelab.workflow.probing import compare
+from homelab.workflow.probing import compare, compare_again
 from homelab.workflow.sending import probe_origin
 from homelab.workflow.trace import TraceDesk
 from tests.workflow.prober import Saying
@@ -144,6 +144,31 @@ def test_each_contradiction_is_a_finding_of_its_own() -> None:
     new = other.diagnosis.findings[len(healthy.findings) :]
     assert {each.fault for each in new} == {"model-probe-disagreement"}
     assert len(new) == len(other.proofs)
+
+
+@pytest.mark.parametrize(
+    ("words", "looks", "disagree"),
+    [
+        (("answered",), 0, False),
+        (("timeout", "timeout", "answered"), 1, False),
+        (("timeout",), 1, True),
+    ],
+)
+def test_a_contradiction_is_told_after_one_more_look_at_the_lab(
+    words: tuple[str, ...], looks: int, *, disagree: bool
+) -> None:
+    """A container that just starts answers before, or after, it is seen."""
+    healthy = diagnose(replace(DECLARED, expect=()), APPLIED)
+    looked: list[Diagnosis] = []
+
+    def look() -> Diagnosis:
+        looked.append(healthy)
+        return healthy
+
+    compared = compare_again(healthy, Saying(words, (CLIENT,)), look)
+
+    assert compared.disagree == disagree
+    assert len(looked) == looks
 
 
 def test_where_nothing_is_judged_no_packet_is_sent() -> None:

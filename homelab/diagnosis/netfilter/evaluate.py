@@ -85,8 +85,8 @@ class Walk:
     def __init__(self, chains: Mapping[str, Chain], context: Context) -> None:
         self._chains = chains
         self._context = context
-        self._memo: dict[tuple[str, Packet, int | None], Ends] = {}
-        self._open: set[tuple[str, Packet, int | None]] = set()
+        self._memo: dict[tuple[str, Packet, int | None], Ends | None] = {}
+        self._depth = 0
 
     def base(self, chain: Chain, packet: Packet) -> Iterable[Ending]:
         """How the packet leaves a base chain; what falls off its end meets the policy."""
@@ -235,15 +235,17 @@ class Walk:
             ends.add(ending.behind(doubt))
 
     def _enter(self, chain: Chain, packet: Packet) -> Ends | None:
-        """The ends of a chain for this packet, kept; None for a circle."""
+        """The ends of a chain for this packet, kept; None for a circle: it is in the chain already."""
         key = (chain.name, packet, packet.mss)
-        if key not in self._memo:
-            if key in self._open or len(self._open) >= _DEEPEST:
-                return None
-            self._open.add(key)
-            self._memo[key] = self._chain(chain, packet)
-            self._open.discard(key)
-        return self._memo[key]
+        if key in self._memo:
+            return self._memo[key]
+        if self._depth >= _DEEPEST:
+            return None
+        self._memo[key] = None
+        self._depth += 1
+        ends = self._memo[key] = self._chain(chain, packet)
+        self._depth -= 1
+        return ends
 
 
 _CONTINUE = Verdict("continue")

@@ -41,6 +41,7 @@ class Stages:
     def __init__(self, ruleset: Ruleset) -> None:
         self._ruleset = ruleset
         self._known: dict[tuple[str, int, str], tuple[Stage, ...]] = {}
+        self._doubts: dict[tuple[int, str], tuple[Doubt, ...]] = {}
 
     def at(self, layer: str, version: int, hook: str) -> tuple[Stage, ...]:
         key = (layer, version, hook)
@@ -53,8 +54,14 @@ class Stages:
             self._known[key] = tuple(sorted(stages, key=lambda each: each.priority))
         return self._known[key]
 
-    def doubts(self, version: int, layer: str) -> Iterator[Doubt]:
+    def doubts(self, version: int, layer: str) -> tuple[Doubt, ...]:
         """What was not read and concerns this packet: sources, and lines of a table."""
+        key = (version, layer)
+        if key not in self._doubts:
+            self._doubts[key] = tuple(self._unread(version, layer))
+        return self._doubts[key]
+
+    def _unread(self, version: int, layer: str) -> Iterator[Doubt]:
         for each in self._ruleset.unread.get(version, ()):
             if layer == "ip" or each.source.startswith("nft"):
                 yield Doubt(f"{each.source} could not be read: {each.reason}", key=each.source)
