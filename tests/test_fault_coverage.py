@@ -5,7 +5,7 @@ from pathlib import Path
 
 from homelab.checks import FAULTS
 from tests.checks.test_check_captures import CODES
-from tests.live.rows_double import DOUBLE, ROWS
+from tests.live.rows_double import ROWS
 
 TESTS = Path(__file__).parent
 PROOF = TESTS.parent / "docs/proof.md"
@@ -42,7 +42,3 @@ def test_the_table_names_no_fault_that_is_not() -> None:
     rows = re.findall(r"^\| ([a-z0-9]+(?:-[a-z0-9]+)+) \|", PROOF.read_text(), re.MULTILINE)
 
     assert sorted(rows) == sorted(each for each in NAMES if "-" in each)
-
-
-def test_twenty_pairs_of_faults_are_injected_together() -> None:
-    assert len(set(DOUBLE)) >= 20
