@@ -135,9 +135,12 @@ def _nft_match(seen: Seen) -> tuple[str, ...]:
 
 
 def by_hand(group: Group, _: str) -> Fix:
-    """For a person, in the very chain."""
+    """For a person, in the very chain, and in the language that it is written in."""
     seen, cause = group[0], group[0].cause
-    tool = "ip6tables" if seen.version == 6 else "iptables"
+    if cause.tool == "nft":
+        return _nft_fix(group)
+    legacy = "-legacy" if (cause.tool or "").endswith("-legacy") else ""
+    tool = f"{'ip6tables' if seen.version == 6 else 'iptables'}{legacy}"
     where = ("-t", cause.table or "filter", "-I", cause.chain or "FORWARD")
     lines = tuple(
         command(

@@ -1,10 +1,11 @@
 """All faults, and pairs of them: on one path one behind the other, in both directions, and side by side."""
 
 from tests.live.rows_guest import GUEST
+from tests.live.rows_more import MORE
 from tests.live.rows_rules import RULES
 from tests.live.rows_ways import WAYS
 
-ROWS = GUEST | RULES | WAYS
+ROWS = GUEST | RULES | WAYS | MORE
 DOUBLE = (
     ("no route on the router", "policy of FORWARD"),
     ("no route on the host", "DOCKER-USER of 20.10"),
@@ -16,4 +17,6 @@ DOUBLE = (
     ("no IPv6 route on the router", "FORWARD of IPv6"),
     ("forwarding off in the host in IPv6", "guest forwarding off in IPv6"),
     ("forwarding off in the router in IPv6", "policy of the host in IPv6"),
+    ("a blackhole on the host", "DOCKER-USER of 26.1"),
+    ("nft of the host", "nft ip with a set"),
 )

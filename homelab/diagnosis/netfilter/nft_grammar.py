@@ -12,14 +12,12 @@ from homelab.diagnosis.netfilter.nft_reads import (
     expression_or_value,
     reads,
 )
-from homelab.diagnosis.netfilter.nft_values import VERDICTS, held, scalar, value, verdict
+from homelab.diagnosis.netfilter.nft_values import VERDICTS, held, value, verdict
+from homelab.diagnosis.netfilter.nft_whither import flow, proxy, to_link, translation
 from homelab.diagnosis.netfilter.nft_words import END, UnreadableError, Words, handle_of
 
 Block = Callable[[Words], str]
 """Reads the rules of a chain without a name, and says under which name they are kept."""
-
-_FLAGS = frozenset({"random", "persistent", "fully-random"})
-_FAMILIES = frozenset({"ip", "ip6"})
 
 
 def statements(words: Words, block: Block) -> Iterator[object]:
@@ -140,35 +138,6 @@ def _reject(words: Words) -> object:
     return {"reject": {"type": kind, "expr": words.name()}}
 
 
-def _translation(words: Words) -> object:
-    """``dnat``, ``snat``, ``masquerade`` and ``redirect``, with whither and with flags."""
-    kind = words.take()
-    found: dict[str, object] = {}
-    if words.next in _FAMILIES:
-        found["family"] = words.take()
-    if words.took("prefix"):
-        found["type_flags"] = "prefix"
-    if words.took("to"):
-        found |= _target(words)
-    while words.next.partition(",")[0] in _FLAGS:
-        found["flags"] = words.take().split(",")
-    return {kind: found}
-
-
-def _target(words: Words) -> dict[str, object]:
-    if words.next.startswith(":"):
-        return {"port": scalar(words.take()[1:])}
-    if reads(words):
-        return {"addr": expression_or_value(words)}
-    if words.next.startswith("["):
-        host, _, port = words.take()[1:].partition("]")
-    else:
-        whole = words.take()
-        four = whole.count(":") == 1
-        host, port = (whole.partition(":")[0], whole.partition(":")[2]) if four else (whole, "")
-    return {"addr": scalar(host), **({"port": scalar(port.lstrip(":"))} if port else {})}
-
-
 def _element(words: Words) -> object:
     """``add @set { … }``: what is read, and a statement beside it, which may end the rule."""
     kind, named = words.take(), words.take()
@@ -191,30 +160,6 @@ def _element(words: Words) -> object:
 
 def _nowhere(_: Words) -> str:
     raise UnreadableError("a chain within an element")
-
-
-def _flow(words: Words) -> object:
-    words.take()
-    kind = words.name()
-    return {"flow": {"op": kind, "flowtable": words.name()}}
-
-
-def _to_link(words: Words) -> object:
-    """``fwd to "eth0"`` and ``dup to 10.0.0.1 device "eth0"``."""
-    kind = words.take()
-    family = words.take() if words.next in _FAMILIES else None
-    words.expect("to")
-    found: dict[str, object] = {"addr": expression_or_value(words)}
-    if words.took("device"):
-        found["dev"] = expression_or_value(words)
-    return {kind: {**found, **({"family": family} if family else {})}}
-
-
-def _proxy(words: Words) -> object:
-    words.take()
-    found: dict[str, object] = {"family": words.take()} if words.next in _FAMILIES else {}
-    words.expect("to")
-    return {"tproxy": {**found, **_target(words)}}
 
 
 def _queue(words: Words) -> object:
@@ -289,17 +234,17 @@ _SPECIAL: Mapping[str, Callable[[Words], object]] = {
     "last": _skipping("last", "used"),
     "notrack": _skipping("notrack"),
     "reject": _reject,
-    "dnat": _translation,
-    "snat": _translation,
-    "masquerade": _translation,
-    "redirect": _translation,
+    "dnat": translation,
+    "snat": translation,
+    "masquerade": translation,
+    "redirect": translation,
     "add": _element,
     "update": _element,
     "delete": _element,
-    "flow": _flow,
-    "fwd": _to_link,
-    "dup": _to_link,
-    "tproxy": _proxy,
+    "flow": flow,
+    "fwd": to_link,
+    "dup": to_link,
+    "tproxy": proxy,
     "queue": _queue,
     "synproxy": _synproxy,
     "meter": _meter,
