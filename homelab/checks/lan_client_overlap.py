@@ -52,14 +52,20 @@ def claims(seen: Seen) -> bool:
 
 
 def _clients(case: Case) -> dict[Place, str]:
-    """Observed machines of the LAN, each with its link there; those that forward are no clients."""
+    """Observed machines of the LAN, each with its link there.
+
+    Those that forward, or that should, since containers are behind them, are no clients.
+    """
     lan = {
         each.interface.network
         for place in (HOST, ROUTER)
         for each in subnet_addresses(case.snapshot, place)
     }
     found: dict[Place, str] = {}
+    behind = {each.place for each in case.judgements}
     for place, here in sorted(case.snapshot.namespaces.items()):
+        if place in behind:
+            continue
         ends = place.startswith(CLIENTS) and here.sysctls.get("net.ipv4.ip_forward") != "1"
         for each in subnet_addresses(case.snapshot, place) if ends else ():
             if each.interface.network in lan:
