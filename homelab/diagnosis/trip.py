@@ -111,7 +111,9 @@ class Trip:
             ended = reply if isinstance(reply, Ended) else self._unobserved(arrived)
             return self._failed(seen, ended)
         far = side_of(box, reply)
-        reply = with_mss(reply, far)
+        # Where the source was rewritten on the way in, the socket routes its answer before that is undone.
+        entry = arrived.packet.connection
+        reply = reply if entry is not None and entry.is_snat else with_mss(reply, far)
         forward = tuple(self._journey.hops)
         self._journey.turn_back()
         end = self._home(seen, self._walk(self._journey).send(box, reply))

@@ -97,3 +97,4 @@ def test_nft_prints_what_is_understood(case: Case) -> None:
     listed = inside("nft", "-a", "list", "ruleset").stdout
 
     judge(understood({"nft-json": shown, "nft": listed}), case, 4)
+    judge(understood({"nft": listed}), case, 4)

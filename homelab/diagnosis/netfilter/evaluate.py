@@ -182,7 +182,10 @@ class Walk:
             else:
                 ends.add(Ending("accept", packet, rule, doubt, translation=found))
         else:
-            self._anything(rule, packet, doubt or Doubt(step.what, rule), ends, goes_on)
+            doubt = doubt or Doubt(step.what, rule)
+            self._anything(rule, packet, doubt, ends, goes_on)
+            if step.turns is not None:
+                goes_on.setdefault(step.turns(packet), doubt)
 
     def _anything(
         self, rule: Rule, packet: Packet, doubt: Doubt, ends: Ends, goes_on: Live

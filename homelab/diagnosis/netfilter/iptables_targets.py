@@ -125,13 +125,15 @@ def untrack(packet: Packet) -> Packet:
 
 
 _UNTRACK = Change(lambda packet, _: untrack(packet))
+IN_ANOTHER_ZONE = Opaque("conntrack zones are not modelled", untrack)
+"""An answer that comes in another zone than the question went out has no entry there (nf_conntrack_in)."""
 
 
 def _ct(given: Mapping[str, str]) -> Step | None:
     if "notrack" in given:
         return _UNTRACK
     if any(name.startswith("zone") for name in given):
-        return Opaque("conntrack zones are not modelled")
+        return IN_ANOTHER_ZONE
     return Change(lambda packet, _: packet)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from homelab.diagnosis.netfilter.door import Context
-from homelab.diagnosis.netfilter.iptables_targets import untrack
+from homelab.diagnosis.netfilter.iptables_targets import IN_ANOTHER_ZONE, untrack
 from homelab.diagnosis.netfilter.nft_expressions import Scope, expression, mapping
 from homelab.diagnosis.netfilter.nft_kinds import MISSING, NUMBER, SERVICE_CLASS, Json
 from homelab.diagnosis.netfilter.nft_match import comparison
@@ -185,7 +185,7 @@ def _mangle(given: Json, scope: Scope) -> Step | None:
     silent = {"meta": _SILENT_META, "ct": _SILENT_CT, "tcp option": frozenset({key})}
     if key in silent.get(str(name), frozenset()):
         return _NO_VERDICT
-    return None
+    return IN_ANOTHER_ZONE if (name, key) == ("ct", "zone") else None
 
 
 def _set_mss(given: object) -> Step:

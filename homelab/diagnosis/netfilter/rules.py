@@ -71,9 +71,13 @@ class Translate:
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """Something that may do anything with the packet; ``what`` names it."""
+    """Something that may do anything with the packet; ``what`` names it.
+
+    ``turns`` is what it may make of the packet where that goes on as another one.
+    """
 
     what: str
+    turns: Callable[[Packet], Packet] | None = field(default=None, compare=False)
 
 
 Step: TypeAlias = Match | Change | Verdict | Choice | Translate | Opaque

@@ -205,7 +205,7 @@ jump other
 goto other
     tcp:80 yes
 tcp dport 80 jump { ip saddr 10.99.1.2 drop; }
-    tcp:80 ?
+    tcp:80 yes
     tcp:81 no
 return
     tcp:80 no
