@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from homelab.cli.adopt import _listed, _tell_the_rest
+from homelab.cli.adopt import _handles, _listed, _tell_the_rest
 from homelab.load.snapshot import load_snapshot
 from homelab.model.place import HOST
 from tests.workflow.test_workflow_adopt import (
@@ -34,6 +34,25 @@ def test_what_could_be_adopted_is_listed(capsys: Captured) -> None:
     assert objects[1]["commands"] == [
         "ip route change 10.90.1.0/24 via 10.77.0.11 dev lxdbr0 proto 201"
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("network", "web/apps"), {"docker-network:web/apps"}),
+        (("docker-network", "web/apps"), {"docker-network:web/apps"}),
+        (("route", "fd90::/64"), {"host-route:fd90::/64", "router-route:fd90::/64"}),
+        (("route", "10.0.0.0/8"), {"route:10.0.0.0/8"}),
+        (("host-route:fd90::/64", "network"), {"host-route:fd90::/64", "network"}),
+        (("docker-network:web/apps",), {"docker-network:web/apps"}),
+    ],
+)
+def test_an_object_is_one_word_or_a_kind_and_a_name(
+    words: tuple[str, ...], meant: set[str]
+) -> None:
+    there = ("docker-network:web/apps", "host-route:fd90::/64", "router-route:fd90::/64")
+
+    assert _handles(words, there) == meant
 
 
 def test_where_nothing_is_foreign_it_says_so(capsys: Captured) -> None:
