@@ -38,7 +38,8 @@ class Connection(NamedTuple):
 
     Without NAT ``reply`` is the reverse of ``original``. ``mark`` is the connmark. ``replied``: a
     packet was seen in reply direction. ``bound`` has ``src`` and ``dst`` once the nat chains have
-    decided, with or without a translation.
+    decided, with or without a translation. ``vague``: a net was mapped to itself, and whether the kernel
+    calls that a translation was seen to differ from one connection to the next.
     """
 
     original: Tuple
@@ -47,6 +48,7 @@ class Connection(NamedTuple):
     confirmed: bool = False
     replied: bool = False
     bound: frozenset[str] = frozenset()
+    vague: bool = False
 
     @property
     def is_dnat(self) -> bool:

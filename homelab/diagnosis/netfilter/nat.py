@@ -28,7 +28,10 @@ def bind(
         if target is None or port is None:
             return None
         moved = _with(packet, side, target, port)
-    bound = entry._replace(reply=moved.tuple.reverse(), bound=entry.bound | {side})
+    idle = wanted is not None and wanted.kind == "netmap" and moved == packet
+    bound = entry._replace(
+        reply=moved.tuple.reverse(), bound=entry.bound | {side}, vague=entry.vague or idle
+    )
     return moved._replace(connection=bound)
 
 

@@ -19,6 +19,8 @@ def _state(packet: Packet, _context: Context) -> int:
 
 
 def _status(_packet: Packet, entry: Connection) -> int | None:
+    if entry.vague:
+        return None
     # Never assured: that takes more packets than the two that a trace follows.
     holds = {2: entry.replied, 8: entry.confirmed, 16: entry.is_snat, 32: entry.is_dnat}
     return sum(bit for bit, is_set in holds.items() if is_set)

@@ -176,14 +176,14 @@ def tcp_flags(mask: frozenset[str], wanted: frozenset[str]) -> Test:
 
 def states(words: frozenset[str]) -> Test:
     """The state conntrack gave; SNAT and DNAT are states to xt_conntrack when the connection is translated."""
+    ends = words & {"snat", "dnat"}
 
-    def test(packet: Packet, _: Context) -> bool:
+    def test(packet: Packet, _: Context) -> bool | None:
         entry = packet.connection
-        return (
-            packet.known_state in words
-            or ("snat" in words and entry is not None and entry.is_snat)
-            or ("dnat" in words and entry is not None and entry.is_dnat)
-        )
+        if packet.known_state in words or entry is None or not ends:
+            return packet.known_state in words
+        moved = ("snat" in ends and entry.is_snat) or ("dnat" in ends and entry.is_dnat)
+        return None if entry.vague and not moved else moved
 
     return test
 
