@@ -103,10 +103,12 @@ class World:
             for target, first in zip(targets, said, strict=True):
                 trace = tracer.trace(self.place(origin), target)
                 real = first
-                if not is_as_expected(trace, first):
+                for _ in range(3):
+                    if is_as_expected(trace, real):
+                        break
                     # The kernel limits its ICMP errors, to five at once for one sender (ip_error): ask again.
                     time.sleep(1.1)
-                    (real,) = probe(system.door(self.place(origin)), [target], 0.6)
+                    (real,) = probe(system.door(self.place(origin)), [target], 1.5)
                 if trace.outcome.value == "unknown" or not is_as_expected(trace, real):
                     found.append(
                         f"{origin} → {target}: {trace.outcome.value}, really {real}: {trace.cause}"
