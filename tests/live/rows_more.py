@@ -1,7 +1,7 @@
 """Faults of IPv6 beside those of IPv4, nft of the router and its policy rules."""
 
 from tests.live.injecting import Row
-from tests.live.rows_guest import APP6, DB, DB6, SHOP, WEB, WEB6
+from tests.live.rows_guest import DB, DB6, WEB, WEB6
 from tests.live.rows_rules import nft
 
 MORE = {
@@ -40,15 +40,6 @@ MORE = {
         {"router": "ip route add blackhole 10.90.7.0/24 table 52; ip rule add pref 5270 lookup 52"},
         {"kind": "route"},
         {"router": "ip rule del pref 5270; ip route flush table 52"},
-        mend=False,
-    ),
-    "container with IPv6 rules of its own": Row(
-        "container-own-firewall",
-        "container:app/shop",
-        APP6,
-        {"app": SHOP + "ip6tables -A INPUT -s fd00::/8 -j DROP"},
-        {"kind": "rule", "chain": "INPUT"},
-        {"app": SHOP + "ip6tables -D INPUT -s fd00::/8 -j DROP"},
         mend=False,
     ),
 }

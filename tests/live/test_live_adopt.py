@@ -1,6 +1,7 @@
 """A network and a route that somebody made by hand are taken over on the real lab, and nothing moves."""
 
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -30,9 +31,21 @@ def by_hand(lab: Lab) -> Iterator[Lab]:
     lab.wait_for_containers()
 
 
+def settled(lab: Lab) -> str:
+    """What is seen once the containers that start by themselves have started."""
+    seen, deadline = lab.sh("web", SEEN), time.monotonic() + 60
+    while time.monotonic() < deadline:
+        time.sleep(4)
+        now = lab.sh("web", SEEN)
+        if now == seen:
+            return now
+        seen = now
+    raise AssertionError("the containers never settled")
+
+
 def test_what_was_made_by_hand_is_taken_over_as_it_is(by_hand: Lab) -> None:
     refused = by_hand.homelab("apply", "--yes")
-    before = by_hand.sh("web", SEEN)
+    before = settled(by_hand)
 
     assert refused.returncode == 1
     for each in (NETWORK, ROUTE):

@@ -36,7 +36,8 @@ EVERY = [
     for number, harm in enumerate(HARMS)
 ]
 random.Random(4).shuffle(EVERY)
-SAMPLE = [next(each for each in EVERY if each[1] == harm) for harm in HARMS]
+IN_CI = ("process", "dockerd", "disk")
+SAMPLE = [next(each for each in EVERY if each[1] == harm) for harm in IN_CI]
 CASES = EVERY if os.environ.get("HOMELAB_HARM") == "all" else SAMPLE
 
 

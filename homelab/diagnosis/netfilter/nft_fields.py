@@ -144,9 +144,14 @@ def _ethertype(packet: Packet, _context: Context) -> int:
 
 
 def _framed(get: Get) -> Get:
-    """A packet that this place sends has no frame yet (skb_mac_header_was_set in nft_payload_eval)."""
+    """A packet that this place sends has no frame yet (skb_mac_header_was_set in nft_payload_eval).
+
+    One from the loopback has one of another kind: nft asks for iiftype ether first, and does not print it.
+    """
 
     def read(packet: Packet, context: Context) -> Value | Missing | None:
+        if context.iif == "lo":
+            return MISSING
         return get(packet, context) if context.iif or context.framed else MISSING
 
     return read
