@@ -42,7 +42,7 @@ bench: .venv/ready .bench/ready
 fuzz: .venv/ready
 	$(BIN)/python -m tests.kernel.fuzz $(or $(PAIRS),0) $(or $(SEED),0)
 
-# Every operation of an apply on the real lab, as root, with every kind of harm at that moment: half an hour.
+# Every operation of an apply on the real lab, as root, with every kind of harm at that moment: about an hour.
 harm: .venv/ready
 	HOMELAB_HARM=all $(BIN)/pytest -q -m lab tests/live/test_live_harm.py
 

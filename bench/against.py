@@ -28,7 +28,7 @@ CASES = {
 }
 HEAD = """# homelab beside what people use today
 
-Measured by `make bench` on {day}, on the lab of `tests/lab/lab up`, {cores} cores of a {load}; one run of each.
+Measured by `bench/against.py` on {day}, on the lab of `tests/lab/lab up`, {cores} cores of a {load}; one run of each.
 Versions: {versions}.
 
 The work: Docker networks, an accept for each where Docker drops what is routed, a route to each on the host and on the router.

@@ -64,10 +64,9 @@ def _clients(case: Case) -> dict[Place, str]:
     found: dict[Place, str] = {}
     behind = {each.place for each in case.judgements}
     for place, here in sorted(case.snapshot.namespaces.items()):
-        if place in behind:
-            continue
-        ends = place.startswith(CLIENTS) and here.sysctls.get("net.ipv4.ip_forward") != "1"
-        for each in subnet_addresses(case.snapshot, place) if ends else ():
+        forwards = place in behind or here.sysctls.get("net.ipv4.ip_forward") == "1"
+        is_client = place.startswith(CLIENTS) and not forwards
+        for each in subnet_addresses(case.snapshot, place) if is_client else ():
             if each.interface.network in lan:
                 found.setdefault(place, each.link)
     return found

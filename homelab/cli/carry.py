@@ -26,7 +26,7 @@ from homelab.system.journal import Journal
 from homelab.system.live import LiveSystem
 from homelab.system.lock import locked
 from homelab.system.watchdog import watch
-from homelab.workflow import carrying, change, flows, foresight
+from homelab.workflow import carrying, change, flows, foresight, hands
 from homelab.workflow.hands import Hands
 from homelab.workflow.rollback import Returned, go_back
 from homelab.workflow.sending import probe_origin
@@ -181,10 +181,10 @@ def _interrupted(journal: Journal, planned: change.Planned, intent: Intent) -> A
         if intent.revision in journal.numbers():
             say(f"too late to interrupt: revision {intent.revision} is complete, and stays")
         raise click.Abort
-    returned = take_back(journal, pending, carrying.INTERRUPTED)
+    returned = take_back(journal, pending, hands.INTERRUPTED)
     return Applied(
         planned.plan,
-        Execution(pending.started, carrying.INTERRUPTED),
+        Execution(pending.started, hands.INTERRUPTED),
         rollback=returned.execution,
         residue=returned.residue,
         fates=returned.fates,

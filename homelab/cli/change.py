@@ -27,7 +27,7 @@ from homelab.report.expect_text import foreseen, foreseen_text
 from homelab.report.plan_text import applied_text, foresight_text, plan_text
 from homelab.system.journal import Journal
 from homelab.system.live import LiveSystem
-from homelab.workflow import carrying, change, foresight
+from homelab.workflow import carrying, change, foresight, hands
 from homelab.workflow.flows import SAMPLE
 
 CHANGES = 1
@@ -247,7 +247,7 @@ def _moved(planned: change.Planned, applied: Applied, system: LiveSystem) -> cha
     A container may start by itself between a look and an operation, and is then in the way of it.
     """
     failure = applied.execution.failure
-    if failure in (None, carrying.INTERRUPTED) or applied.residue:
+    if failure in (None, hands.INTERRUPTED) or applied.residue:
         return None
     now = change.plan(planned.goal, system.read())
     other = now.plan.operations() != planned.plan.operations() and not now.obstacles
@@ -295,4 +295,4 @@ def code_of(applied: Applied) -> int:
         return 0
     if applied.residue:
         return STUCK
-    return INTERRUPTED if applied.execution.failure == carrying.INTERRUPTED else ROLLED_BACK
+    return INTERRUPTED if applied.execution.failure == hands.INTERRUPTED else ROLLED_BACK

@@ -166,4 +166,5 @@ def rollback_text(
 
 
 def summary_done(plan: Plan) -> str:
-    return f"{len(plan.changes)} changes" if plan else "nothing to change"
+    count = len(plan.changes)
+    return f"{count} change{'s' if count > 1 else ''}" if plan else "nothing to change"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from homelab.model.inventory import Inventory
-from homelab.model.kernel import MAIN, NextHop, Route
-from homelab.model.operation import AddRoute, DeleteRoute, MarkRoute, Operation
+from homelab.model.kernel import NextHop, Route
+from homelab.model.operation import AddRoute, DeleteRoute, Operation
 from homelab.model.place import HOST, Address, Network
 from homelab.model.resource import Key, Resource
 from homelab.model.snapshot import PROTOCOL, Snapshot
@@ -17,10 +17,10 @@ from homelab.resources.lab import (
     Wanted,
     adoptable_routes,
     foreign_routes,
-    guest_with_subnet,
     leads_there,
     link_towards,
     local_guests,
+    marked_routes,
     route_text,
 )
 
@@ -55,22 +55,14 @@ class HostRoute(Resource):
 
     @classmethod
     def actual(cls, snapshot: Snapshot) -> Iterator[Self]:
-        here = snapshot.host_namespace
-        for each in here.routes if here else ():
-            if each.protocol == str(PROTOCOL) and each.table == MAIN and each.via and each.link:
-                serves = guest_with_subnet(snapshot, each.destination)
-                yield cls(each.destination, each.via, each.link, serves)
+        return (cls(*each) for each in marked_routes(snapshot, HOST))
 
     @classmethod
     def adoptable(
         cls, inventory: Inventory, snapshot: Snapshot
     ) -> Iterator[tuple[Self, tuple[Operation, ...]]]:
-        for each in local_guests(inventory):
-            for subnet in (subnet for network in each.networks for subnet in network.subnets):
-                for route in adoptable_routes(snapshot, HOST, subnet):
-                    if route.via and route.link:
-                        mark = MarkRoute(HOST, route, str(PROTOCOL))
-                        yield cls(subnet, route.via, route.link, each.name), (mark,)
+        for found, mark in adoptable_routes(inventory, snapshot, HOST):
+            yield cls(*found), mark
 
     def obstacles(self, snapshot: Snapshot) -> Iterator[str]:
         here = snapshot.host_namespace

@@ -7,9 +7,19 @@ from typing import NamedTuple
 from homelab.model.docker import LABEL, Daemon, DockerNetwork
 from homelab.model.inventory import ContainerNetwork, Guest, Host, Inventory
 from homelab.model.kernel import MAIN, Link, Namespace, Route
+from homelab.model.operation import MarkRoute, Operation
 from homelab.model.place import Address, Network, Place, guest, guest_of
 from homelab.model.resource import Key
 from homelab.model.snapshot import PROTOCOL, Snapshot
+
+
+class OurRoute(NamedTuple):
+    """A route of the form that ours have, and the guest it serves."""
+
+    destination: Network
+    via: Address
+    link: str
+    serves: str | None
 
 
 class Wanted(NamedTuple):
@@ -147,12 +157,29 @@ def can_be_marked(route: Route) -> bool:
     return route.kind == "unicast" and len(route.hops) == 1 and bool(route.via and route.link)
 
 
-def adoptable_routes(snapshot: Snapshot, place: Place, destination: Network) -> Iterator[Route]:
-    """Foreign routes to exactly that destination that can be marked as ours."""
+def marked_routes(snapshot: Snapshot, place: Place) -> Iterator[OurRoute]:
+    """The routes of a place that bear our mark."""
     here = snapshot.namespace(place)
-    for each in _routes_to(here, destination) if here else ():
-        if each.protocol != str(PROTOCOL) and can_be_marked(each):
-            yield each
+    for each in here.routes if here else ():
+        if each.protocol == str(PROTOCOL) and each.table == MAIN and each.via and each.link:
+            serves = guest_with_subnet(snapshot, each.destination)
+            yield OurRoute(each.destination, each.via, each.link, serves)
+
+
+def adoptable_routes(
+    inventory: Inventory, snapshot: Snapshot, place: Place
+) -> Iterator[tuple[OurRoute, tuple[Operation, ...]]]:
+    """Foreign routes to exactly a declared subnet that can be marked as ours, with what marks them."""
+    here = snapshot.namespace(place)
+    if here is None:
+        return
+    for guest_there in local_guests(inventory):
+        for subnet in (each for network in guest_there.networks for each in network.subnets):
+            for route in _routes_to(here, subnet):
+                foreign = route.protocol != str(PROTOCOL) and can_be_marked(route)
+                if foreign and route.via and route.link:
+                    found = OurRoute(subnet, route.via, route.link, guest_there.name)
+                    yield found, (MarkRoute(place, route, str(PROTOCOL)),)
 
 
 def _routes_to(here: Namespace, destination: Network) -> Iterator[Route]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from homelab.model.inventory import Inventory, Router
-from homelab.model.kernel import MAIN, NextHop, Route
-from homelab.model.operation import AddRoute, DeleteRoute, MarkRoute, Operation
+from homelab.model.kernel import NextHop, Route
+from homelab.model.operation import AddRoute, DeleteRoute, Operation
 from homelab.model.place import ROUTER, Address, Network
 from homelab.model.resource import Key, Resource
 from homelab.model.snapshot import PROTOCOL, Snapshot
@@ -17,11 +17,11 @@ from homelab.resources.lab import (
     Wanted,
     adoptable_routes,
     foreign_routes,
-    guest_with_subnet,
     leads_there,
     link_towards,
     local_guests,
     local_host,
+    marked_routes,
 )
 
 
@@ -56,22 +56,16 @@ class RouterRoute(Resource):
 
     @classmethod
     def actual(cls, snapshot: Snapshot) -> Iterator[Self]:
-        here = snapshot.namespace(ROUTER)
-        for each in here.routes if here else ():
-            if each.protocol == str(PROTOCOL) and each.table == MAIN and each.via and each.link:
-                serves = guest_with_subnet(snapshot, each.destination)
-                yield cls(each.destination, each.via, each.link, serves)
+        return (cls(*each) for each in marked_routes(snapshot, ROUTER))
 
     @classmethod
     def adoptable(
         cls, inventory: Inventory, snapshot: Snapshot
     ) -> Iterator[tuple[Self, tuple[Operation, ...]]]:
-        for each in local_guests(inventory):
-            for subnet in (subnet for network in each.networks for subnet in network.subnets):
-                for route in adoptable_routes(snapshot, ROUTER, subnet):
-                    if route.via and route.link:
-                        mark = MarkRoute(ROUTER, route, str(PROTOCOL))
-                        yield cls(subnet, route.via, route.link, each.name), (mark,)
+        if _router(inventory) is None:
+            return
+        for found, mark in adoptable_routes(inventory, snapshot, ROUTER):
+            yield cls(*found), mark
 
     def obstacles(self, snapshot: Snapshot) -> Iterator[str]:
         here = snapshot.namespace(ROUTER)

@@ -15,8 +15,7 @@ from homelab.resources import KINDS
 from homelab.system import System
 from homelab.workflow.change import Planned, plan
 from homelab.workflow.flows import Door, Flows, fresh, lost, working
-from homelab.workflow.hands import INTERRUPTED as INTERRUPTED  # noqa: PLC0414 - the way an apply ends
-from homelab.workflow.hands import Hands, Work, carry_out, joined
+from homelab.workflow.hands import INTERRUPTED, Hands, Work, carry_out, joined
 from homelab.workflow.mending import unmended
 from homelab.workflow.rollback import Run, go_back
 

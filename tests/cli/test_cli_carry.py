@@ -30,7 +30,7 @@ from homelab.system import watchdog
 from homelab.system.journal import Journal
 from homelab.system.live import LiveSystem
 from homelab.system.simulated import SimulatedSystem
-from homelab.workflow import carrying, change
+from homelab.workflow import carrying, change, hands
 from homelab.workflow.look import diagnose, exit_code
 from homelab.workflow.mending import plan_fixes
 
@@ -138,7 +138,7 @@ def test_a_signal_takes_the_change_back_and_says_so(journal: Journal, capsys: Ca
 
     applied = carry_out(journal, planned, live(lab), Terms("destroy", None, YES))
 
-    assert applied.execution.failure == carrying.INTERRUPTED
+    assert applied.execution.failure == hands.INTERRUPTED
     assert code_of(applied) == 130
     assert (applied.residue, len(applied.fates) > 0) == ((), True)
     assert "interrupted: taking back" in capsys.readouterr().err

@@ -25,7 +25,7 @@ from homelab.report.documents import applied_document, plan_document
 from homelab.report.paint import Paint
 from homelab.report.plan_text import applied_text, foresight_text, plan_text
 from homelab.system.simulated import SimulatedSystem
-from homelab.workflow import carrying, change, foresight
+from homelab.workflow import carrying, change, foresight, hands
 from homelab.workflow.agreement import EXPECTED, KNOWN, agrees
 from homelab.workflow.check import check
 from homelab.workflow.flows import Door
@@ -353,7 +353,7 @@ def test_an_interrupted_apply_is_rolled_back(at: int) -> None:
     system = Interrupted(APPLIED, at)
     applied = applied_by(system)
 
-    assert applied.execution.failure == carrying.INTERRUPTED
+    assert applied.execution.failure == hands.INTERRUPTED
     assert applied.residue == ()
     assert not change.plan(change.Goal(DECLARED), system.read()).plan
 
