@@ -76,13 +76,14 @@ def test_both_ways_are_taken_where_a_match_cannot_be_told(
     assert at_forward(iptables_nft=chain(*lines, policy=policy)).verdict == verdict
 
 
-def test_the_unknown_rule_is_named() -> None:
+def test_the_unknown_rule_and_its_match_are_named() -> None:
     rule = f"-A FORWARD {LIMIT} -j ACCEPT"
     found = at_forward(iptables_nft=chain("-A FORWARD -p udp -j DROP", rule, policy="DROP"))
 
     assert found.blame is not None
     assert (found.blame.kind, found.blame.rule) == ("unmodelled", rule)
     assert (found.blame.table, found.blame.chain) == ("filter", "FORWARD")
+    assert found.blame.text.startswith("whether -m limit matches cannot be told: ")
 
 
 def test_a_drop_that_is_certain_names_itself_and_not_the_doubt_before_it() -> None:

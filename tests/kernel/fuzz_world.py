@@ -58,6 +58,7 @@ OPEN = (
     *("expiration", "packets >", "rtclassid", "classid", "transparent", "connlimit", "mac"),
 )
 """Words of what a packet does not determine."""
+_NUMBERS = re.compile(r"\b(?=\d|fd\d)[\w.:/]+|(?<=netns:)\w+")
 _COUNTERS = re.compile(r"counter packets \d+ bytes \d+|^\[\d+:\d+\] ?")
 
 
@@ -207,9 +208,8 @@ def agrees(trace: Trace, said: str) -> bool:
 def reason(trace: Trace) -> str:
     """The match or the statement that an unknown verdict hangs on, without its values."""
     cause = trace.cause
-    return re.sub(
-        r"\d[\w.:/]*", "N", (cause.text or cause.rule or cause.key or "") if cause else ""
-    )[:70]
+    told = (cause.text or cause.rule or cause.key or "") if cause else ""
+    return _NUMBERS.sub("N", told.split(": ")[0])
 
 
 def bare(rule: str | None) -> str:

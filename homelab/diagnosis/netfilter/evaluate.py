@@ -137,7 +137,9 @@ class Walk:
             if isinstance(step, Match):
                 holds = step.test(packet, self._context)
                 if holds is None:
-                    doubt = doubt or Doubt("whether it matches cannot be told", rule)
+                    doubt = doubt or Doubt(
+                        f"whether {step.asks or 'it'} matches cannot be told", rule
+                    )
                 if not holds:
                     goes_on.setdefault(packet, doubt)
                 if holds is False:

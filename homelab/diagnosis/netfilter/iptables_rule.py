@@ -85,7 +85,7 @@ class Maker:
         for module, options in spec.matches:
             test = iptables_matches.test(Group(module, tuple(options)), self.sets)
             if test is not None:
-                yield Match(test)
+                yield Match(test, module if module in _GENERIC.values() else f"-m {module}")
 
     def _target(self, spec: _Spec) -> Sequence[Step]:
         if spec.goto:

@@ -5,6 +5,7 @@ from functools import partial
 
 from homelab.diagnosis.netfilter.door import Context
 from homelab.diagnosis.netfilter.iptables_targets import IN_ANOTHER_ZONE, untrack
+from homelab.diagnosis.netfilter.nft_asked import asked
 from homelab.diagnosis.netfilter.nft_expressions import Scope, expression, mapping
 from homelab.diagnosis.netfilter.nft_kinds import MISSING, NUMBER, SERVICE_CLASS, Json
 from homelab.diagnosis.netfilter.nft_match import comparison
@@ -72,7 +73,7 @@ def _statement(given: object, scope: Scope) -> Iterator[Step]:
     if name in _HARMLESS:
         return
     if name in _UNDETERMINED:
-        yield Match(undetermined)
+        yield Match(undetermined, str(name))
         return
     yield from _guards(str(name), inner, scope)
     build = _BUILDERS.get(str(name))
@@ -92,9 +93,10 @@ def _guards(name: str, inner: object, scope: Scope) -> Iterator[Step]:
         yield from _told_of(_REJECTED.get(str(inner.get("type")), ""))
     if name == "mangle":
         yield from _told_of(_changed(inner.get("key")))
-    read = expression(_read_by(name, inner), scope)
+    reads = _read_by(name, inner)
+    read = expression(reads, scope)
     if read is not None:
-        yield Match(lambda packet, context: read.get(packet, context) is not MISSING)
+        yield Match(lambda packet, context: read.get(packet, context) is not MISSING, asked(reads))
 
 
 def _read_by(name: str, inner: Json) -> object:
@@ -139,7 +141,7 @@ def verdict(given: object) -> Verdict | None:
 
 
 def _match(given: Json, scope: Scope) -> Step:
-    return Match(comparison(given, scope))
+    return Match(comparison(given, scope), asked(given.get("left")))
 
 
 def _vmap(given: Json, scope: Scope) -> Step:
@@ -159,13 +161,14 @@ def _notrack(_given: Json, _: Scope) -> Step:
 
 def _set(given: Json, _: Scope) -> Step:
     """Adding to a set changes no packet, but a limit in its element may end the rule."""
-    return Match(undetermined) if given.get("stmt") or given.get("op") == "delete" else _NO_VERDICT
+    ends = given.get("stmt") or given.get("op") == "delete"
+    return Match(undetermined, "set") if ends else _NO_VERDICT
 
 
 def _xt(given: Json, _: Scope) -> Step | None:
     kind, name = str(given.get("type")), str(given.get("name"))
     if kind == "match":
-        return _NO_VERDICT if name == "comment" else Match(undetermined)
+        return _NO_VERDICT if name == "comment" else Match(undetermined, name[:40])
     return _NO_VERDICT if kind == "target" and name in _HARMLESS_XT else None
 
 

@@ -16,9 +16,13 @@ Test: TypeAlias = Callable[[Packet, Context], bool | None]
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The rule goes on when the test holds, and is left when it does not."""
+    """The rule goes on when the test holds, and is left when it does not.
+
+    ``asks`` is what it asks in its tool's words, without values: ``-m limit``, ``ct avgpkt``.
+    """
 
     test: Test
+    asks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
