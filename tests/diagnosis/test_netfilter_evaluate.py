@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 
 from homelab.diagnosis.netfilter import Context, Traversal
+from homelab.diagnosis.netfilter.conntrack import track
 from homelab.diagnosis.netfilter.evaluate import Walk
 from homelab.diagnosis.netfilter.rules import Chain
 from homelab.diagnosis.packet import Packet
@@ -84,6 +85,22 @@ def test_the_unknown_rule_and_its_match_are_named() -> None:
     assert (found.blame.kind, found.blame.rule) == ("unmodelled", rule)
     assert (found.blame.table, found.blame.chain) == ("filter", "FORWARD")
     assert found.blame.text.startswith("whether -m limit matches cannot be told: ")
+
+
+@pytest.mark.parametrize(
+    ("doubtful", "verdict"),
+    [
+        (f"-A FORWARD {LIMIT} -j CONNMARK --set-mark 2", "unknown"),
+        (f"-A FORWARD {LIMIT} -j MARK --set-mark 2", "reject"),
+        (f"-A FORWARD {LIMIT} -j REJECT --reject-with icmp-admin-prohibited", "unknown"),
+    ],
+)
+def test_a_rejection_is_certain_only_if_its_answer_is(doubtful: str, verdict: str) -> None:
+    """The answer belongs to the connection of what was rejected, and rules further on may ask for its mark."""
+    tracked = track(tcp(80), (), loose=True)
+    found = at_forward(tracked, iptables_nft=chain(doubtful, "-A FORWARD -j REJECT"))
+
+    assert found.verdict == verdict
 
 
 def test_a_drop_that_is_certain_names_itself_and_not_the_doubt_before_it() -> None:

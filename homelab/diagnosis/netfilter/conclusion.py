@@ -112,12 +112,17 @@ class Conclusion:
     def _decisive(self) -> tuple[Ending, Rule] | None:
         """Where all fates are the same, the one that needs no doubtful rule; else None."""
         verdicts = {each.verdict for each in self._ends}
-        if self._live or len(verdicts) != 1 or "unknown" in verdicts:
+        if self._live or len(verdicts) != 1 or "unknown" in verdicts or self._answers_differ():
             return None
         ruled = [(each, each.rule) for each in reversed(self._ends) if each.rule]
         sound = [each for each in ruled if not _hangs_on(each[0])]
         certain = [each for each in sound if each[0].doubt is None]
         return next(iter((*certain[::-1], *sound, *ruled)), None)
+
+    def _answers_differ(self) -> bool:
+        """What answers a rejected packet belongs to its connection: another mark there, another fate of the answer."""
+        rejected = [each for each in self._ends if each.verdict == "reject"]
+        return len({(each.reject, each.packet.connection) for each in rejected}) > 1
 
     def _stopped(self, ending: Ending, rule: Rule) -> Traversal:
         text = f"{ending.verdict} by {rule.family} {rule.table} {rule.chain}: {rule.text}"

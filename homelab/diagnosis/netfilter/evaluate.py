@@ -20,7 +20,7 @@ from homelab.diagnosis.netfilter.rules import (
     Translation,
     Verdict,
 )
-from homelab.diagnosis.packet import Packet
+from homelab.diagnosis.packet import Connection, Packet
 
 _MOST_PACKETS = 16
 _DEEPEST = 48
@@ -55,7 +55,7 @@ class Ending(NamedTuple):
         return self if doubt is None else self._replace(doubt=doubt)
 
 
-Way: TypeAlias = tuple[str, str, Packet | None, Translation | None, bool]
+Way: TypeAlias = tuple[str, str, Packet | Connection | None, Translation | None, bool]
 
 
 @dataclass(slots=True)
@@ -67,16 +67,22 @@ class Ends:
 
     def add(self, ending: Ending) -> None:
         """Keep one ending of a kind: of drops the last, as it stands when doubts are False."""
-        passes = ending.verdict == "accept"
         way = (
             ending.verdict,
             ending.reject,
-            ending.packet if passes else None,
+            _goes_on(ending),
             ending.translation,
             ending.doubt is None,
         )
         before = self.endings.get(way)
         self.endings[way] = ending._replace(doubt=before.doubt) if before else ending
+
+
+def _goes_on(ending: Ending) -> Packet | Connection | None:
+    """What is left of the packet: itself, or the connection to which the answer to a rejected one belongs."""
+    if ending.verdict == "accept":
+        return ending.packet
+    return ending.packet.connection if ending.verdict == "reject" else None
 
 
 class Walk:
