@@ -38,7 +38,7 @@ CODE = "docker-masquerade-hides-source"
 
 
 def sees(case: Case) -> Iterator[Finding]:
-    for each in case.inventory.networks:
+    for each in (network for network in case.inventory.networks if network.managed):
         daemon = case.snapshot.daemon(each.guest)
         for found in daemon.networks if daemon else ():
             if found.name == each.name and each.egress is Egress.ROUTED and _hides(found):

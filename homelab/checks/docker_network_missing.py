@@ -46,8 +46,17 @@ def _finding(case: Case, network: ContainerNetwork) -> Finding:
         "error",
         guest(network.guest),
         f"guest:{network.guest}: the inventory wants Docker network {network.name} here, and Docker has none",
-        fix=Fix("let homelab create it", commands=("homelab apply",)),
+        fix=_fix(network),
         affects=(name,),
+    )
+
+
+def _fix(network: ContainerNetwork) -> Fix:
+    if network.managed:
+        return Fix("let homelab create it", commands=("homelab apply",))
+    return Fix(
+        f"create it in the guest, or take it out of the inventory ({network.where}); "
+        "homelab leaves it alone, as it is written with `managed: false`"
     )
 
 

@@ -57,7 +57,7 @@ def claims(seen: Seen) -> bool:
 
 def _wanted(seen: Seen) -> tuple[Address, ...]:
     declared = seen.case.inventory.guest(guest_of(seen.place) or "")
-    return declared.nic.addresses if declared else ()
+    return declared.nic.addresses if declared and declared.managed.networks else ()
 
 
 def tells(group: Group) -> Told:
@@ -103,7 +103,7 @@ def _now(case: Case, place: Place) -> str:
 
 
 def sees(case: Case) -> Iterator[Finding]:
-    for each in case.inventory.guests:
+    for each in (one for one in case.inventory.guests if one.managed.networks):
         here = case.snapshot.namespace(guest(each.name))
         for address in each.nic.addresses if here else ():
             if not has_address(here, address):

@@ -140,7 +140,7 @@ class Seen:
     @property
     def is_wanted(self) -> bool:
         """Whether `homelab apply` looks after the network."""
-        return self.declared is not None or self.is_ours
+        return self.is_ours or (self.declared is not None and self.declared.managed)
 
     @property
     def is_unwanted(self) -> bool:

@@ -10,6 +10,7 @@ import click
 from homelab.errors import HomelabError
 
 COMMANDS = {
+    "init": ("init", "Write an inventory from what runs on this host."),
     "check": ("inventory", "Validate the inventory, offline."),
     "schema": ("inventory", "Print the JSON Schema of the inventory, for editors."),
     "plan": ("change", "Show what apply would change, and what will be reachable afterwards."),

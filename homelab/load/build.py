@@ -117,6 +117,7 @@ def _network(written: Written, guest: str, name: str, network: NetworkDocument) 
         Egress(network.egress),
         network.options,
         _where(written, "guests", guest, "networks", name),
+        network.managed,
     )
 
 

@@ -188,7 +188,7 @@ def _network(
             continue
         if isinstance(subnet, Pick):
             yield from _pick(written, spot, subnet, family)
-        if not any(each.version == family for each in addresses):
+        if network.managed and not any(each.version == family for each in addresses):
             key, example = _ADDRESS[family]
             yield written.at("guests", names_[0])(
                 f"its networks need an IPv{family} address of the guest as next hop; "

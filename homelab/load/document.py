@@ -187,6 +187,10 @@ class NetworkDocument(Section):
         default_factory=dict,
         description="Further driver options of the Docker network, as ``docker network create --opt`` takes them.",
     )
+    managed: Boolean = Field(
+        default=True,
+        description="Whether homelab makes and changes it; else it is left as it is, and only judged.",
+    )
 
 
 class GuestDefaults(Section):

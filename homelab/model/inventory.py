@@ -133,7 +133,8 @@ class ContainerNetwork:
     """A Docker network of one guest.
 
     ``subnets`` has at most one of each family. ``auto`` names the pool of each subnet that is still
-    to be allocated (``{4: "containers"}``); after allocation it is empty.
+    to be allocated (``{4: "containers"}``); after allocation it is empty. One that is not ``managed`` is
+    known, judged and kept out of others' way, and nothing is ever made, changed or removed for it.
     """
 
     guest: str
@@ -145,6 +146,7 @@ class ContainerNetwork:
     egress: Egress = Egress.ROUTED
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     where: Where = field(default=NOWHERE, compare=False)
+    managed: bool = True
 
     @property
     def full_name(self) -> str:
@@ -162,6 +164,13 @@ class Guest:
     networks: tuple[ContainerNetwork, ...] = ()
     restart: bool = True
     where: Where = field(default=NOWHERE, compare=False)
+
+    @property
+    def managed(self) -> "Guest":
+        """The guest with those of its networks that homelab may make and change."""
+        if all(each.managed for each in self.networks):
+            return self
+        return replace(self, networks=tuple(each for each in self.networks if each.managed))
 
     def address(self, family: int) -> Address | None:
         return next((each for each in self.nic.addresses if each.version == family), None)

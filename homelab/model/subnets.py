@@ -14,7 +14,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """``kind`` is network, vlan or address; ``owner`` is how a message calls who claims it."""
+    """``kind`` is network, unmanaged, vlan or address; ``owner`` is how a message calls who claims it.
+
+    Networks that homelab leaves as they are may overlap each other: on machines that nobody planned they do.
+    """
 
     subnet: Network
     kind: str
@@ -31,6 +34,7 @@ _EXCLUSIVE = {
     frozenset(("vlan",)),
     frozenset(("network", "vlan")),
     frozenset(("network", "address")),
+    frozenset(("network", "unmanaged")),
 }
 
 
@@ -64,7 +68,8 @@ def declared(inventory: Inventory) -> Iterator[Claim]:
     """What an inventory claims: its networks, its VLANs, and the addresses of hosts and guests."""
     for network in inventory.networks:
         for subnet in network.subnets:
-            yield Claim(subnet, "network", f"network {network.full_name}", network.where)
+            kind = "network" if network.managed else "unmanaged"
+            yield Claim(subnet, kind, f"network {network.full_name}", network.where)
     for vlan in inventory.vlans:
         for subnet in vlan.subnets:
             yield Claim(subnet, "vlan", f"vlan {vlan.name}", vlan.where)

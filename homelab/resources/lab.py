@@ -38,9 +38,10 @@ def local_host(inventory: Inventory) -> Host | None:
 
 
 def local_guests(inventory: Inventory) -> Iterator[Guest]:
+    """The guests of this host, with the networks that are homelab's to make."""
     here = local_host(inventory)
     if here is not None:
-        yield from inventory.guests_of(here.name)
+        yield from (each.managed for each in inventory.guests_of(here.name))
 
 
 def running_guests(inventory: Inventory, snapshot: Snapshot) -> Iterator[tuple[Guest, Daemon]]:

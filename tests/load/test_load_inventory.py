@@ -235,7 +235,7 @@ def test_what_is_wrong_in_defaults_is_said_once_and_there() -> None:
         'a.yaml:3:30: defaults.network.subnet: "10.9.0.0" has no prefix length; write one such as 10.90.1.0/24',
         (
             'a.yaml:3:40: unknown key "ingres"; did you mean "ingress"? '
-            "allowed: egress, ingress, options, subnet, subnet6"
+            "allowed: egress, ingress, managed, options, subnet, subnet6"
         ),
         (
             'a.yaml:3:70: defaults.nic.network: "a/b" is not an interface name; '
