@@ -26,6 +26,7 @@ COMMANDS = {
     "trace": ("trace", "Follow one packet there and back, hop by hop."),
     "expect": ("expect", "Test what the inventory expects: who reaches whom, and who must not."),
     "explain": ("explain", "Print the page of one fault."),
+    "graph": ("graph", "Draw the lab, and what of it the LAN reaches."),
     "snapshot": ("snapshot", "Write the facts of the whole lab into one file."),
 }
 INTERRUPTED = 130
