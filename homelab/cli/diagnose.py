@@ -1,5 +1,7 @@
 """`homelab diagnose`."""
 
+from dataclasses import dataclass
+
 import click
 
 from homelab.cli.carry import Terms, alone, carry_out, own_path
@@ -12,18 +14,22 @@ from homelab.cli.common import (
     paint,
     say,
     snapshot_option,
+    write_text,
 )
 from homelab.errors import UsageError
 from homelab.model.inventory import Inventory
 from homelab.report.diagnosis_text import diagnosis_text
 from homelab.report.documents import as_json, diagnosis_document
+from homelab.report.html import html
 from homelab.report.paint import Paint, plain
 from homelab.report.plan_text import applied_text, changes_in_words
 from homelab.report.proof import proof_document, proofs_text
+from homelab.report.svg import svg
 from homelab.system.journal import Journal
 from homelab.system.live import LiveSystem
 from homelab.workflow.carrying import Consent
 from homelab.workflow.change import Planned
+from homelab.workflow.drawing import draw
 from homelab.workflow.flows import SAMPLE
 from homelab.workflow.look import Diagnosis, diagnose, exit_code
 from homelab.workflow.mending import plan_fixes
@@ -43,8 +49,15 @@ DISAGREEMENT = 4
     is_flag=True,
     help="Run the fixes that are found, as one change, then look again.",
 )
+@click.option("--html", "page", metavar="FILE", help="Write a report for a browser there, too.")
 def diagnose_command(
-    *, path: str | None, file: str | None, as_document: bool, no_probe: bool, mend: bool
+    *,
+    path: str | None,
+    file: str | None,
+    as_document: bool,
+    no_probe: bool,
+    mend: bool,
+    page: str | None,
 ) -> int:
     """Find every unreachable container network; name the hop and the rule, and the smallest fix.
 
@@ -55,24 +68,31 @@ def diagnose_command(
     if mend and file:
         raise UsageError("--fix changes a live lab; it does not go with --snapshot")
     declared = inventory_or_none(path) or Inventory()
+    show = Show(as_document, page)
     if mend:
-        return _mended(declared, no_probe=no_probe, as_document=as_document)
+        return _mended(declared, show, no_probe=no_probe)
     taken, system = observe(file, declared)
-    return _shown(diagnose(declared, taken), system, no_probe=no_probe, as_document=as_document)
+    return _shown(diagnose(declared, taken), system, show, no_probe=no_probe)
 
 
-def _shown(
-    diagnosis: Diagnosis, system: LiveSystem | None, *, no_probe: bool, as_document: bool
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Show:
+    """How the answer is told; ``page`` is the file of a report for a browser."""
+
+    as_document: bool = False
+    page: str | None = None
+
+
+def _shown(diagnosis: Diagnosis, system: LiveSystem | None, show: Show, *, no_probe: bool) -> int:
     compared = Compared(diagnosis)
     if system is not None and not no_probe:
         live = system
         compared = compare_again(diagnosis, live, lambda: diagnose(live.inventory, live.read()))
-    _show(compared, as_document=as_document)
+    _show(compared, show)
     return DISAGREEMENT if compared.disagree else exit_code(compared.diagnosis)
 
 
-def _mended(declared: Inventory, *, no_probe: bool, as_document: bool) -> int:
+def _mended(declared: Inventory, show: Show, *, no_probe: bool) -> int:
     """Carry out the fixes as one change, with all that a change has, and look again."""
     with alone("diagnose --fix") as journal:
         system = LiveSystem(declared)
@@ -82,7 +102,7 @@ def _mended(declared: Inventory, *, no_probe: bool, as_document: bool) -> int:
         if planned.plan:
             code = _carried_out(journal, planned, system, no_probe=no_probe)
             diagnosis = diagnose(declared, system.read())
-    seen = _shown(diagnosis, system, no_probe=no_probe, as_document=as_document)
+    seen = _shown(diagnosis, system, show, no_probe=no_probe)
     return code or seen
 
 
@@ -100,12 +120,24 @@ def _carried_out(journal: Journal, planned: Planned, system: LiveSystem, *, no_p
     return code_of(applied)
 
 
-def _show(compared: Compared, *, as_document: bool) -> None:
+def _show(compared: Compared, show: Show) -> None:
     case, findings = compared.diagnosis.case, compared.diagnosis.findings
-    if as_document:
+    if show.page is not None:
+        write_text(show.page, html(case, findings, _picture(compared.diagnosis)))
+        say(f"{plain(show.page)}: the report for a browser")
+    if show.as_document:
         probes = [proof_document(each) for each in compared.proofs]
         click.echo(as_json(diagnosis_document(case, findings, probes, compared.left_out)))
         return
     click.echo(diagnosis_text(case, findings, paint()))
     if compared.proofs:
         click.echo(proofs_text(compared.proofs, compared.left_out, paint()))
+
+
+def _picture(diagnosis: Diagnosis) -> str | None:
+    """The lab as SVG; none where the library that lays it out is not installed."""
+    try:
+        return svg(draw(diagnosis))
+    except ImportError:
+        say("without a picture, which needs `pip install 'homelab-net[graph]'`")
+        return None

@@ -20,12 +20,12 @@ SIGN = {"error": ("bad", "✗"), "warning": ("warn", "!"), "info": ("dim", "·")
 def diagnosis_text(case: Case, findings: Sequence[Finding], paint: Paint) -> str:
     """Lines for the terminal; ends with what to type next."""
     lines = [*_networks(case, paint)]
-    witnesses = _witnesses(case)
+    seen = witnesses(case)
     told = Counter[str]()
     for each in findings:
         told[each.fault] += 1
         if told[each.fault] <= IN_FULL:
-            lines += ["", *_finding(each, case, witnesses, paint)]
+            lines += ["", *_finding(each, case, seen, paint)]
     lines += ["", *_left_out(told), *_next(findings)]
     return plain_lines(lines)
 
@@ -83,7 +83,7 @@ def _verdict(judgement: Judgement, case: Case, paint: Paint) -> str:
 
 
 def _finding(
-    finding: Finding, case: Case, witnesses: Mapping[Cause, Trace], paint: Paint
+    finding: Finding, case: Case, seen: Mapping[Cause, Trace], paint: Paint
 ) -> Iterator[str]:
     style, sign = SIGN.get(finding.severity, ("dim", "·"))
     affected = ", ".join(f"{each.guest}/{each.network}" for each in finding.affects[:NAMED])
@@ -95,7 +95,7 @@ def _finding(
         + f" at {place}"
         + (f" ({plain(affected)})" if affected else "")
     )
-    trace = witnesses.get(finding.cause) if finding.cause else None
+    trace = seen.get(finding.cause) if finding.cause else None
     if trace is not None:
         yield f"    {drawing(trace)}"
     if finding.cause is not None:
@@ -104,7 +104,7 @@ def _finding(
     yield from (f"    {each}" for each in _fix(finding, case.snapshot, paint))
 
 
-def _witnesses(case: Case) -> dict[Cause, Trace]:
+def witnesses(case: Case) -> dict[Cause, Trace]:
     """The first trace that ended by each cause."""
     judged = (trace for each in case.judgements for trace in each.traces)
     tried = (trace for each in case.trials for trace in each.traces)

@@ -17,7 +17,7 @@ from homelab.cli.change import (
     show_applied,
 )
 from homelab.cli.common import lines_of, observe, telling
-from homelab.cli.diagnose import _show
+from homelab.cli.diagnose import Show, _show
 from homelab.cli.snapshot import write_private
 from homelab.errors import ConflictError, HomelabError, UnsafePlanError, UsageError
 from homelab.load.inventory import load_inventory
@@ -412,9 +412,9 @@ def test_the_probes_are_counted(capsys: Captured) -> None:
     )
     compared = Compared(diagnose(DECLARED, SEEN), proofs)
 
-    _show(compared, as_document=False)
+    _show(compared, Show())
     assert "probed from router: 1 of 2 real packets answered" in capsys.readouterr().out
-    _show(compared, as_document=True)
+    _show(compared, Show(as_document=True))
     assert json.loads(capsys.readouterr().out)["schema"] == "homelab.diagnosis/1"
 
 

@@ -255,3 +255,26 @@ def test_a_snapshot_that_was_tampered_with_ends_in_an_answer_or_a_message(
         assert run(["diagnose", "--snapshot", str(file)]) in {0, 1, 2, 3}
     finally:
         file.unlink()
+
+
+def test_a_report_for_a_browser_is_written_beside_the_answer(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    page = tmp_path / "report.html"
+
+    assert run(["diagnose", "--snapshot", BROKEN, "--html", str(page)]) == 1
+    assert "docker-user-drop" in capsys.readouterr().out
+    assert page.read_text().startswith("<!doctype html>")
+    assert page.stat().st_mode & 0o777 == 0o600
+    assert run(["diagnose", "--snapshot", BROKEN, "--html", "/nonexistent/report.html"]) == 2
+
+
+@pytest.mark.parametrize("kind", ["svg", "mermaid", "dot", "json"])
+def test_the_lab_is_drawn_in_every_form(kind: str, tmp_path: Path, capsys: Captured) -> None:
+    assert run(["graph", "--snapshot", BROKEN, "--format", kind]) == 0
+    said = capsys.readouterr().out
+    assert "10.90.7.0/24" in said
+
+    file = tmp_path / "picture"
+    assert run(["graph", "--snapshot", BROKEN, "--format", kind, "-o", str(file)]) == 0
+    assert file.read_text() == said
