@@ -2,14 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from homelab.diagnosis.vantage import routers, uplink_name
 from homelab.diagnosis.world import UPPER, World
 from homelab.model.finding import Judgement
 from homelab.model.graph import Edge, Graph, Node
 from homelab.model.kernel import Link, Namespace
-from homelab.model.place import HOST, LAN, ROUTER, Network, Place, guest_of
+from homelab.model.place import HOST, LAN, ROUTER, Address, Network, Place, guest_of
+from homelab.model.subnets import Subnets
 from homelab.workflow.look import Diagnosis
+
+Way: TypeAlias = tuple[Network, Address]
+"""Where a route leads, and its next hop."""
 
 
 @dataclass(slots=True)
@@ -47,6 +52,10 @@ class _Picture:
         for each in diagnosis.findings:
             if each.severity != "info":
                 self._faults.setdefault(self._snapshot.resolve(each.at), []).append(each.fault)
+        self._judged: dict[Place, list[Network]] = {}
+        for one in diagnosis.case.judgements:
+            self._judged.setdefault(one.place, []).extend(one.subnets)
+        self._known_ways: dict[Place, Subnets[Way]] = {}
         self._routers = routers(self._world) or {ROUTER}
         self._host = self._trunk()
 
@@ -115,24 +124,22 @@ class _Picture:
 
     def _routes(self, at: Place, serves: Place | None = None) -> tuple[str, ...]:
         """Routes to judged networks that a place has; only to those of ``serves``, if it is given."""
-        box = self._world.box(at)
-        wanted = [
-            subnet
-            for each in self._case.judgements
-            if serves is None or each.place == serves
-            for subnet in each.subnets
-        ]
-        found = (
-            f"{route.destination} via {route.via}"
-            for route in (box.here.routes if box else ())
-            if route.via and any(_leads_to(route.destination, each) for each in wanted)
-        )
-        return tuple(dict.fromkeys(found))
+        there = self._judged.values() if serves is None else (self._judged.get(serves, ()),)
+        ways = self._ways(at)
+        found = {each for subnets in there for one in subnets for each in ways.overlapping(one)}
+        lead = sorted(found, key=lambda each: (each[0].version, each[0], str(each[1])))
+        return tuple(f"{destination} via {via}" for destination, via in lead)
 
-
-def _leads_to(destination: Network, subnet: Network) -> bool:
-    alike = destination.version == subnet.version and destination.prefixlen > 0
-    return alike and subnet.overlaps(destination)
+    def _ways(self, at: Place) -> Subnets[Way]:
+        if at not in self._known_ways:
+            box = self._world.box(at)
+            ways = [
+                (each.destination, each.via)
+                for each in (box.here.routes if box else ())
+                if each.via is not None and each.destination.prefixlen > 0
+            ]
+            self._known_ways[at] = Subnets((each[0], each) for each in ways)
+        return self._known_ways[at]
 
 
 def _vlans(here: Namespace, bridge: Link) -> Iterator[Link]:
