@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from homelab.diagnosis.netfilter import questions
+from homelab.diagnosis.netfilter.iptables_modules import WHOLE, connection
 from homelab.diagnosis.netfilter.rules import Test
 from homelab.diagnosis.netfilter.sets import Sets
 from homelab.diagnosis.netfilter.values import (
@@ -21,7 +22,6 @@ from homelab.diagnosis.netfilter.words import Group, Option
 
 Build: TypeAlias = Callable[[tuple[str, ...]], Test | None]
 
-_LIMITS = {"limit-iface-in": "iif", "limit-iface-out": "oif"}
 _SILENT = frozenset(
     {"tcp", "udp", "udplite", "sctp", "dccp", "icmp", "icmp6", "ipv6-icmp", "icmpv6", "comment"}
 )
@@ -32,13 +32,12 @@ def test(group: Group, sets: Sets) -> Test | None:
     """The test of one match with its options; None when it asks for nothing."""
     if group.module == "comment" or (group.module in _SILENT and not group.options):
         return None
-    if group.module == "rpfilter":
-        return questions.reverse_path(frozenset(each.name for each in group.options))
-    if group.module == "addrtype":
-        return _address_types(group.options)
+    whole = WHOLE.get(group.module)
+    if whole:
+        return whole(group.options)
     parts = tuple(_option(group.module, each, sets) for each in group.options)
     if group.module == "conntrack":
-        return _connection(group.options, parts)
+        return connection(group.options, parts)
     if group.module == "connmark":
         return questions.every((questions.is_tracked, *parts))
     return parts[0] if len(parts) == 1 else questions.every(parts or (questions.undetermined,))
@@ -57,34 +56,6 @@ def _build(module: str, option: Option, sets: Sets) -> Test | None:
         return sets.test(option.values[0], option.values[1])
     builder = _BUILDERS.get((module, option.name))
     return builder(option.values) if builder else None
-
-
-def _connection(options: tuple[Option, ...], parts: tuple[Test, ...]) -> Test:
-    """xt_conntrack: where no connection is, only the state is asked, and without it nothing matches."""
-    # conntrack_mt in net/netfilter/xt_conntrack.c: "if (ct == NULL) return info->match_flags & XT_CONNTRACK_STATE".
-    whole = questions.every(parts)
-    asked = [test for each, test in zip(options, parts, strict=True) if each.name == "ctstate"]
-    alone = questions.every(tuple(asked)) if asked else questions.never
-    return lambda packet, context: (whole if packet.connection else alone)(packet, context)
-
-
-def _address_types(options: tuple[Option, ...]) -> Test:
-    """xt_addrtype; ``--limit-iface-in`` and ``-out`` hold for both of its types."""
-    names = {each.name for each in options}
-    side = next((side for name, side in _LIMITS.items() if name in names), None)
-    parts = tuple(
-        _negated_type(each, side) for each in options if not each.name.startswith("limit-iface-")
-    )
-    return questions.every(parts)
-
-
-def _negated_type(option: Option, side: str | None) -> Test:
-    ends = {"src-type": "source", "dst-type": "destination"}
-    if option.name not in ends or len(option.values) != 1:
-        return questions.undetermined
-    kinds = frozenset(option.values[0].lower().split(","))
-    built = questions.address_type(ends[option.name], kinds, side)
-    return questions.negation(built) if option.negated else built
 
 
 def _one(build: Callable[[str], Test | None]) -> Build:

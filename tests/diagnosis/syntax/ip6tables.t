@@ -14,11 +14,29 @@
 -m iprange --dst-range fd99:2::1-fd99:2::9 -j DROP
     tcp:80 yes
 -m frag --fragid 1 --fragmore -j DROP
-    tcp:80 ?
+    tcp:80 no
+-m frag ! --fragid 1 -j DROP
+    tcp:80 no
 -m rt --rt-type 0 -j DROP
-    tcp:80 ?
+    tcp:80 no
+-m rt ! --rt-type 0 -j DROP
+    tcp:80 no
+-m hbh ! --hbh-len 8 -j DROP
+    tcp:80 no
 -m ipv6header --header frag --soft -j DROP
-    tcp:80 ?
+    tcp:80 no
+-m ipv6header ! --header frag --soft -j DROP
+    tcp:80 yes
+-m ipv6header --header prot -j DROP
+    tcp:80 yes
+-m ipv6header ! --header prot --soft -j DROP
+    tcp:80 no
+-m ipv6header ! --header prot -j DROP
+    tcp:80 no
+-m ipv6header --header prot,frag --soft -j DROP
+    tcp:80 no
+-m ipv6header ! --header prot,frag -j DROP
+    tcp:80 yes
 -m conntrack --ctorigdst fd99:2::/64 -j DROP
     tcp:80 yes
 -j REJECT --reject-with icmp6-adm-prohibited
