@@ -106,13 +106,16 @@ class Court:
         self.system = LiveSystem()
         self.bare: Snapshot = self.system.read()
 
-    def hear(self, trial: Trial, roads: Sequence[Road] = ROADS) -> Score:
-        """Load, read back, send, compare; the router is bare again afterwards."""
+    def hear(self, trial: Trial, roads: Sequence[Road] = ROADS, *, whole: bool = False) -> Score:
+        """Load, read back, send, compare; the router is bare again afterwards.
+
+        ``whole``: every line has to be taken by the kernel, or it is an error of the trial.
+        """
         legacy = any("legacy" in tool for tool, _ in trial.rules)
         self.world.clear()
         try:
             for tool, text in trial.rules:
-                load(tool, text)
+                (self.world.load if whole else load)(tool, text)
             texts = self.world.texts(legacy)
             return self._compare(trial, self._seen(texts), roads, legacy=legacy)
         finally:
