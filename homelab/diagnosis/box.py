@@ -20,7 +20,7 @@ class Box:
         self.here = here
         self.by_name: dict[str, Link] = {each.name: each for each in here.links}
         self.by_index: dict[int, Link] = {each.index: each for each in here.links}
-        self._near: dict[tuple[str, Address | None], Address | None] = {}
+        self._near: dict[tuple[str, Address | None, str], Address | None] = {}
 
     @cached_property
     def tables(self) -> Tables:
@@ -233,13 +233,13 @@ class Box:
         if destination.version == 4:
             hop = self.tables.lookup(Question(destination, oif=link)).hop
             near = hop.via if hop and hop.via and hop.via.version == 4 else destination
-        return self.near_address(link, near)
+        return self.near_address(link, near, "global")
 
-    def near_address(self, link: str, near: Address | None) -> Address | None:
-        """An address of its own with which this place can ask for a neighbour."""
-        key = link, near
+    def near_address(self, link: str, near: Address | None, scope: str = "link") -> Address | None:
+        """An address of its own with which this place can ask for a neighbour, or that a route of ``scope`` gives."""
+        key = link, near, scope
         if key not in self._near:
-            self._near[key] = select(self.here.addresses, link, near)
+            self._near[key] = select(self.here.addresses, link, near, scope)
         return self._near[key]
 
     def source_for(self, answer: Answer, destination: Address) -> Address | None:
@@ -255,7 +255,7 @@ class Box:
             return self.near_address(hop.link, destination)
         # fib_info_update_nhc_saddr: the gateway's subnet, or whatever comes first on the link.
         via = hop.via if hop.via is not None and hop.via.version == 4 else None
-        return self.near_address(hop.link, via)
+        return self.near_address(hop.link, via, answer.route.scope if answer.route else "link")
 
 
 def _hangs(table: Table, hook: str) -> bool:

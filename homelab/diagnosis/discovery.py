@@ -27,21 +27,24 @@ Step = tuple[Box, str, Packet, Context, str]
 
 
 class Discovery:
-    """Each pair of neighbours is asked about once."""
+    """Each pair of neighbours is asked about once; ``own`` is the address with which the one asks."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._known: dict[tuple[Place, str, Address], Ended | None] = {}
+        self._known: dict[tuple[Place, str, Address, Address | None], Ended | None] = {}
 
-    def refused(self, box: Box, oif: str, via: Address, ear: Ear) -> Ended | None:
+    def refused(
+        self, box: Box, oif: str, via: Address, ear: Ear, own: Address | None
+    ) -> Ended | None:
         """The end of the question, or of the answer; None when both pass."""
-        key = box.place, oif, via
+        key = box.place, oif, via, own
         if key not in self._known:
-            self._known[key] = self._walked(box, oif, via, ear)
+            self._known[key] = self._walked(box, oif, via, ear, own)
         return self._known[key]
 
-    def _walked(self, box: Box, oif: str, via: Address, ear: Ear) -> Ended | None:
-        own = box.near_address(oif, via)
+    def _walked(
+        self, box: Box, oif: str, via: Address, ear: Ear, own: Address | None
+    ) -> Ended | None:
         if own is None or not (via.version == 6 or ear.crossings):
             return None
         journey = Journey()

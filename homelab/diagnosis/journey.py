@@ -47,7 +47,8 @@ class Journey:
     ``picks`` says which way to take at a fork; ``forks`` are those that were met, each with the
     number of its ways. ``limits`` are those of a packet's length, of both directions in order.
     ``odd`` are texts of what is strange on the way, though the packet may pass.
-    ``met`` are neighbours that asked: who answers knows them from then on (arp_process, ndisc_recv_ns).
+    ``met`` are neighbours that asked, by who answered on which link, each with where it asked: who answers
+    knows them from then on (arp_process, ndisc_recv_ns).
     """
 
     direction: str = "forward"
@@ -58,7 +59,7 @@ class Journey:
     picks: Mapping[Fork, int] = field(default_factory=dict)
     forks: dict[Fork, int] = field(default_factory=dict)
     limits: list[Limit] = field(default_factory=list)
-    met: set[tuple[Place, str, Address]] = field(default_factory=set)
+    met: dict[tuple[Place, str, Address], tuple[Place, str]] = field(default_factory=dict)
     odd: dict[str, None] = field(default_factory=dict)
 
     def turn_back(self) -> None:
@@ -68,7 +69,7 @@ class Journey:
 
     def beside(self, direction: str) -> "Journey":
         """A journey that starts with what conntrack knows by now, and changes nothing of this one."""
-        return Journey(direction, dict(self.connections), picks=self.picks, met=set(self.met))
+        return Journey(direction, dict(self.connections), picks=self.picks, met=dict(self.met))
 
     def pick(self, fork: Fork, ways: int) -> int:
         self.forks[fork] = ways

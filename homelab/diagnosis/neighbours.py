@@ -154,7 +154,17 @@ class Neighbours:
         sound = [e for s, e in found if s == best and e.refusal is None] if best else []
         if sound:
             return self._chosen(call, sound, box)
-        return self._nobody(call, segment, found)
+        return self._or_as_met(call, segment, self._nobody(call, segment, found))
+
+    def _or_as_met(self, call: Call, segment: Segment, nobody: Nobody) -> Answer:
+        """Who has just asked is known, and found; later, when it is asked itself, it is not."""
+        asker = self._journey.met.get((call.caller, call.link, call.via))
+        ear = segment.by_link.get(asker) if asker else None
+        if ear is None or ear.refusal is not None or nobody.kind != "neighbour":
+            return nobody
+        text = f"{call.via} on {call.link} is known since it asked, and answers nobody"
+        ways = (nobody, Found(ear, is_fixed=True))
+        return ways[self._journey.pick(Fork(call.caller, text), len(ways))]
 
     def _chosen(self, call: Call, ears: list[Ear], box: Box | None) -> Answer:
         """One of those who answer: the one whom the caller knows already, else whoever comes first."""

@@ -87,9 +87,7 @@ class Tables:
         self._rules = {family: _rules(here, family) for family in (4, 6)}
         self._selects = {family: any(map(_selects, self._rules[family])) for family in (4, 6)}
         self._known: dict[tuple[Address, str | None], Answer] = {}
-        self.has_custom_rules = {
-            family: len(self._rules[family]) > len(STANDARD[family]) for family in (4, 6)
-        }
+        self._deleted = _deleted(self._rules[6])
 
     def lookup(self, question: Question) -> Answer:
         """The answer; where no rule selects, only the destination and the way out make a difference."""
@@ -102,8 +100,20 @@ class Tables:
         return found
 
     def _decided(self, question: Question) -> Answer:
+        """The answer of the rules.
+
+        IPv6 goes on without those of its own that were deleted only once another was added, and nobody can
+        see whether one was (fib6_has_custom_rules in net/ipv6/fib6_rules.c).
+        """
+        found = self._first(self._rules[question.destination.version], question)
+        if question.destination.version == 4 or not self._deleted:
+            return found
+        otherwise = self._first(_standard(6), question)
+        same = (found.kind, found.route) == (otherwise.kind, otherwise.route)
+        return found if same else Answer("unknown", rule=self._deleted[0])
+
+    def _first(self, rules: tuple[PolicyRule, ...], question: Question) -> Answer:
         """The answer of the first rule whose table has one."""
-        rules = self._rules[question.destination.version]
         index = 0
         while index < len(rules):
             rule = rules[index]
@@ -159,9 +169,17 @@ class Tables:
 
 def _rules(here: Namespace, family: int) -> tuple[PolicyRule, ...]:
     rules = [each for each in here.rules if each.family == family]
-    if not rules:
-        return tuple(PolicyRule(at, family, table=table) for at, table in STANDARD[family])
-    return tuple(sorted(rules, key=lambda each: each.priority))
+    return tuple(sorted(rules, key=lambda each: each.priority)) or _standard(family)
+
+
+def _standard(family: int) -> tuple[PolicyRule, ...]:
+    return tuple(PolicyRule(at, family, table=table) for at, table in STANDARD[family])
+
+
+def _deleted(rules: tuple[PolicyRule, ...]) -> tuple[PolicyRule, ...]:
+    """Those of IPv6 that are gone, where there is none but its own."""
+    gone = tuple(each for each in _standard(6) if each not in rules)
+    return gone if set(rules) <= set(_standard(6)) else ()
 
 
 def _selects(rule: PolicyRule) -> bool:

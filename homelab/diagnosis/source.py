@@ -20,24 +20,31 @@ _LABELS = (
 )
 _SCOPES = {"host": 1, "link": 2, "site": 5}
 _GLOBAL = 14
+# rtm_scope in linux/rtnetlink.h: the farther something counts, the lower.
+_NEARNESS = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
 
 
 def select(
-    addresses: Sequence[LinkAddress], link: str, destination: Address | None
+    addresses: Sequence[LinkAddress], link: str, destination: Address | None, scope: str = "link"
 ) -> Address | None:
-    """The address for what leaves by ``link`` to ``destination`` (None: to nobody of IPv4 in particular)."""
+    """The address for what leaves by ``link`` to ``destination`` (None: to nobody of IPv4 in particular).
+
+    ``scope`` is how far one of IPv4 has to count at least: that of the route for which it is chosen.
+    """
     version = destination.version if destination is not None else 4
     own = [each for each in addresses if each.interface.version == version and not each.tentative]
     if isinstance(destination, IPv6Address):
         return _six(own, link, destination)
-    return _four(own, link, destination)
+    bound = _nearness(scope)
+    far = [e for e in own if not e.secondary and _nearness(e.scope) <= bound]
+    return _four(far, link, destination)
 
 
 def _four(own: Sequence[LinkAddress], link: str, destination: Address | None) -> Address | None:
     """The first primary address of the link, of the destination's subnet if there is one; else any."""
-    here = [e for e in own if e.link == link and not e.secondary and e.scope != "host"]
+    here = [e for e in own if e.link == link]
     near = [e for e in here if destination is not None and destination in e.interface.network]
-    elsewhere = [e for e in own if not e.secondary and e.scope == "global"]
+    elsewhere = [e for e in own if e.scope != "link"]
     chosen = next(iter((*near, *here, *elsewhere)), None)
     return chosen.interface.ip if chosen else None
 
@@ -61,6 +68,10 @@ def _six(own: Sequence[LinkAddress], link: str, destination: IPv6Address) -> Add
     usable = [e for e in own if e.scope not in ("host", "link") or e.link == link]
     chosen = max(usable, key=merit, default=None)
     return chosen.interface.ip if chosen else None
+
+
+def _nearness(scope: str) -> int:
+    return int(scope) if scope.isdecimal() else _NEARNESS.get(scope, 0)
 
 
 def _scope(address: IPv6Address) -> int:

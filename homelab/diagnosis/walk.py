@@ -19,6 +19,7 @@ from homelab.diagnosis.vantage import Client
 from homelab.diagnosis.wire import Passed, Wire, calls_iptables
 from homelab.model.kernel import NextHop
 
+DEFAULT_TTL = "net.ipv4.ip_default_ttl"
 SILENT = ("broadcast", "multicast", "anycast")
 
 
@@ -31,6 +32,8 @@ class Walk:
 
     def send(self, box: Box, packet: Packet) -> End:
         """A packet of this place itself: route, OUTPUT, POSTROUTING, and out."""
+        if packet.family == 4:
+            packet = packet._replace(ttl=box.number(DEFAULT_TTL, packet.ttl))
         answer = box.tables.lookup(question(packet, LOOPBACK))
         failed = unread(box, packet, self._journey) or dead_end(box, packet, answer, self._journey)
         if failed is not None:
@@ -165,6 +168,10 @@ class Walk:
         if hop is None or hop.link is None:
             text = f"{box.place}: the route to {packet.destination} names no link"
             return self._journey.ended(box.place, "route", "link", text, packet, iif=iif)
+        if hop.link == LOOPBACK and packet.family == 6:
+            # Its dst stays with the packet, whose input is ip6_forward (ip6_rt_init_dst): until its hop limit ends.
+            text = f"{box.place}: {route_line(answer, hop)} sends the packet round its own loopback"
+            return self._journey.ended(box.place, "route", "unmodelled", text, packet, iif=iif)
         length = answer.route.destination.prefixlen if answer.route else 0
         self._journey.ways.append((box.place, length))
         text = route_line(answer, hop)

@@ -7,6 +7,7 @@ nftables' families bridge and netdev (nft(8)).
 from dataclasses import replace
 from typing import NamedTuple
 
+from homelab.diagnosis.answers import asks_from
 from homelab.diagnosis.box import Box
 from homelab.diagnosis.bridge_hooks import bridge_hooks
 from homelab.diagnosis.bridge_ports import lost_frame
@@ -50,7 +51,8 @@ class Wire:
         if isinstance(found, Nobody):
             return self._stuck(found, packet, iif, oif)
         if isinstance(found, Found) and not found.is_fixed:
-            refused = self._introduced(box, oif, via, found.ear)
+            own = asks_from(box, oif, via, packet.source)
+            refused = self._introduced(box, oif, via, found.ear, own)
             if refused is not None:
                 return refused
         link = box.by_name.get(oif)
@@ -60,17 +62,18 @@ class Wire:
         )
         return ended or self._carried(found, packet, oif, box)
 
-    def _introduced(self, box: Box, oif: str, via: Address, ear: Ear) -> Ended | None:
+    def _introduced(
+        self, box: Box, oif: str, via: Address, ear: Ear, own: Address | None
+    ) -> Ended | None:
         """The end of the question for a neighbour that is not known yet; who answers knows who asked."""
         if (box.place, oif, via) in self._journey.met:
             return None
-        refused = self._discovery.refused(box, oif, via, ear)
+        refused = self._discovery.refused(box, oif, via, ear, own)
         if refused is not None:
             cause = replace(refused.cause, direction=self._journey.direction)
             return replace(refused, cause=cause)
-        own = box.near_address(oif, via)
         if own is not None and not box.knows(oif, via, self._mac(ear)):
-            self._journey.met.add((ear.place, ear.link, own))
+            self._journey.met[ear.place, ear.link, own] = box.place, oif
         return None
 
     def from_client(self, client: Client, packet: Packet) -> Passed | Arrived | Ended:

@@ -41,7 +41,7 @@ sysctls() {
   a=/proc/sys/net
   b=$a/ipv4/conf/*
   c=$a/ipv6/conf/*
-  exec grep -s '' $a/ipv4/ip_forward $a/ipv4/icmp_echo_ignore_all $a/ipv4/ip_no_pmtu_disc \
+  exec grep -s '' $a/ipv4/ip_forward $a/ipv4/icmp_echo_ignore_all $a/ipv4/ip_default_ttl $a/ipv4/ip_no_pmtu_disc \
     $a/ipv4/ip_local_port_range $a/ipv4/fwmark_reflect $a/ipv4/tcp_fwmark_accept \
     $a/ipv4/tcp_l3mdev_accept $a/ipv4/udp_l3mdev_accept $a/ipv4/fib_multipath_hash_policy \
     $a/ipv4/ip_nonlocal_bind $a/ipv4/icmp_ratelimit $a/ipv4/tcp_mtu_probing \

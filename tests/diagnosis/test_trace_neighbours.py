@@ -293,3 +293,14 @@ def test_the_client_may_be_behind_another_link_of_the_segment() -> None:
     inside = lab()
     inside.route(HOST, "10.77.0.200/32", link="lxdbr0")
     assert inside.trace("packet:lxdbr0:10.77.0.200", "10.77.0.11").ok
+
+
+def test_who_is_known_for_having_asked_alone_is_a_matter_of_time() -> None:
+    made = lab()
+    made.sysctl(APP, net_ipv4_conf_eth0_arp__ignore="8")
+
+    there = made.trace(str(WEB), "10.90.1.10")
+    assert (there.outcome, cause(there).kind) == (Outcome.DROPPED, "neighbour")
+    back = made.trace(str(APP), "10.90.1.1")
+    assert back.outcome is Outcome.UNKNOWN
+    assert "10.90.1.10 on br-app is known since it asked" in cause(back).text

@@ -268,6 +268,21 @@ def test_a_source_is_chosen(link: str, destination: str | None, source: str) -> 
     assert select(ADDRESSES, link, to) == ip_address(source)
 
 
+@pytest.mark.parametrize(
+    ("scope", "source"), [("global", "10.7.0.2"), ("link", "10.7.0.1"), ("200", "10.7.0.2")]
+)
+def test_an_address_that_counts_on_its_link_only_is_for_routes_of_the_link(
+    scope: str, source: str
+) -> None:
+    here = (
+        LinkAddress("eth0", ip_interface("10.7.0.1/25"), "link"),
+        LinkAddress("eth0", ip_interface("10.7.0.2/24")),
+    )
+
+    assert select(here, "eth0", ip_address("10.7.0.9"), scope) == ip_address(source)
+    assert select(here, "eth9", ip_address("10.7.0.9"), scope) == ip_address("10.7.0.2")
+
+
 def test_a_place_without_addresses_has_no_source() -> None:
     assert select((), "eth0", ip_address("10.0.0.1")) is None
     assert select((), "eth0", ip_address("fd00::1")) is None

@@ -192,3 +192,15 @@ def test_a_route_prints_as_ip_prints_it() -> None:
     assert route_line(ask(many)) == "10.9.0.0/16 nexthop via 10.0.0.1 dev eth0 nexthop dev eth1"
     assert route_line(ask(many), many.hops[0]) == "10.9.0.0/16 via 10.0.0.1 dev eth0"
     assert route_line(ask(route("10.9.0.0/16", NextHop()))) == "10.9.0.0/16"
+
+
+def test_a_deleted_rule_of_ipv6_may_still_count_while_there_is_no_other() -> None:
+    default = route("::/0", via("fd00::1"))
+    local = PolicyRule(0, 6, table=255)
+    other = PolicyRule(50, 6, table=5)
+
+    gone = ask(default, rules=(local,), to="fd09::1")
+    assert (gone.kind, gone.rule) == ("unknown", PolicyRule(32766, 6, table=254))
+    assert ask(rules=(local,), to="fd09::1").kind == "none"
+    assert ask(default, rules=(local, other), to="fd09::1").kind == "none"
+    assert ask(WIDE, rules=(rule(0, table=255),)).kind == "none"

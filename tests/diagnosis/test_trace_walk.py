@@ -677,3 +677,17 @@ def test_neighbours_are_found_without_an_address_of_ones_own() -> None:
 def test_a_place_that_was_not_observed_is_no_place_to_be() -> None:
     with pytest.raises(LookupError, match="netns:x: it was not observed"):
         World(lab().snapshot()).observed(Place("netns:x"))
+
+
+def test_a_route_of_ipv6_out_of_the_loopback_is_not_followed() -> None:
+    made = lab()
+    made.drop_routes(HOST, "10.90.1.0/24")
+    made.drop_routes(HOST, "fd90::/64")
+    made.route(HOST, "fd90::/64", link="lo")
+    made.route(HOST, "10.90.1.0/24", link="lo")
+
+    six, four = made.trace("host", "fd90::10"), made.trace("host", "10.90.1.10")
+    assert six.outcome is Outcome.UNKNOWN
+    assert six.cause is not None
+    assert "fd90::/64 dev lo sends the packet round" in six.cause.text
+    assert four.outcome is Outcome.DROPPED
