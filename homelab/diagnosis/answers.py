@@ -9,7 +9,8 @@ from homelab.diagnosis.box import Box
 from homelab.diagnosis.forwarding import disabled_key, forwarding_key
 from homelab.model.place import Address
 
-OWN, FOR_ANOTHER = 2, 1
+OWN, OF_ANOTHER_LINK, PROXY = 3, 2, 1
+"""How surely a link answers; a proxy waits a moment first (proxy_delay, arp(7))."""
 
 OF_THE_LINK, OF_ITS_SUBNET, NO_HOST_SCOPE, NONE = 1, 2, 3, 8
 """Values of arp_ignore."""
@@ -19,12 +20,12 @@ SAME_SUBNET, BEST_ADDRESS = 1, 2
 
 
 def answers_arp(box: Box, link: str, via: Address, asker: Address | None) -> int:
-    """How surely this link answers: with an address of its own, for another, or (0) not at all."""
+    """How surely this link answers: with an address of its own or of another link, as a proxy, or (0) not at all."""
     if not (box.holds(via, link) or box.is_local(via)):
         return _proxies_arp(box, link, via)
     if _is_ignored(box, link, via, asker) or _is_filtered(box, link, via, asker):
         return 0
-    return OWN if box.holds(via, link) else FOR_ANOTHER
+    return OWN if box.holds(via, link) else OF_ANOTHER_LINK
 
 
 def answers_ndp(box: Box, link: str, via: Address) -> int:
@@ -35,13 +36,22 @@ def answers_ndp(box: Box, link: str, via: Address) -> int:
 
 def asks_from(box: Box, link: str, via: Address, source: Address) -> Address | None:
     """The address with which a place asks for a neighbour of a packet from ``source``."""
-    # arp_solicit in net/ipv4/arp.c; ndisc_solicit prefers the source as well.
-    announce = _greatest(box, "arp_announce", link) if via.version == 4 else 0
+    if via.version == 6:
+        return _solicits_from(box, link, via, source)
+    # arp_solicit in net/ipv4/arp.c
+    announce = _greatest(box, "arp_announce", link)
     if source not in box.own or announce >= BEST_ADDRESS:
         return box.near_address(link, via)
     if announce == SAME_SUBNET and not box.on_subnet_of(link, source, via):
         return box.near_address(link, via)
     return source
+
+
+def _solicits_from(box: Box, link: str, via: Address, source: Address) -> Address | None:
+    """ndisc_solicit and ndisc_send_ns: the packet's source if the link has it, else the link's own address."""
+    if box.holds(source, link):
+        return source
+    return box.link_local(link) or box.near_address(link, via)
 
 
 def _is_ignored(box: Box, link: str, via: Address, asker: Address | None) -> bool:
@@ -70,15 +80,15 @@ def _proxies_arp(box: Box, link: str, via: Address) -> int:
     if not way:
         return 0
     if way == link:
-        return FOR_ANOTHER if _greatest(box, "proxy_arp_pvlan", link) else 0
-    return FOR_ANOTHER if box.is_proxy(via, link) or _greatest(box, "proxy_arp", link) else 0
+        return PROXY if _greatest(box, "proxy_arp_pvlan", link) else 0
+    return PROXY if box.is_proxy(via, link) or _greatest(box, "proxy_arp", link) else 0
 
 
 def _proxies_ndp(box: Box, link: str, via: Address) -> int:
     if box.sysctl(f"net.ipv6.conf.{link}.forwarding", box.sysctl(ALL_FORWARDING)) == "0":
         return 0
     on = any(box.sysctl(f"net.ipv6.conf.{each}.proxy_ndp") == "1" for each in ("all", link))
-    return FOR_ANOTHER if on and box.is_proxy(via, link) else 0
+    return PROXY if on and box.is_proxy(via, link) else 0
 
 
 ALL_FORWARDING = "net.ipv6.conf.all.forwarding"

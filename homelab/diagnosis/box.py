@@ -76,6 +76,12 @@ class Box:
         """Whether this very link has the address, and may use it already."""
         return (address, link) in self._held
 
+    def link_local(self, link: str) -> Address | None:
+        """The first address of IPv6 that counts on the link only."""
+        here = (each for each in self.here.addresses if each.link == link)
+        own = (each.interface.ip for each in here if each.interface.version == 6)
+        return next((each for each in own if each.is_link_local), None)
+
     def on_subnet(self, link: str, address: Address) -> bool:
         """Whether the link has an address of the subnet of that one."""
         return any(

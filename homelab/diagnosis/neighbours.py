@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from homelab.diagnosis.answers import OWN, answers_arp, answers_ndp, asks_from
+from homelab.diagnosis.answers import OWN, PROXY, answers_arp, answers_ndp, asks_from
 from homelab.diagnosis.box import Box
 from homelab.diagnosis.frame import Crossing, Ear, Refusal, Segment
 from homelab.diagnosis.journey import Fork, Journey
@@ -138,9 +138,20 @@ class Neighbours:
         fixed = self._fixed(box, call, segment)
         if fixed is not None:
             return fixed
-        found = self._answering(call, segment, box)
+        found = self._deaf(box, call) or self._answering(call, segment, box)
         further = self._leads_on(segment, packet) if isinstance(found, Nobody) else None
         return self._or_as_remembered(box, call, segment, further or found)
+
+    def _deaf(self, box: Box, call: Call) -> Nobody | None:
+        """Who cannot hear an answer: it comes up at the bridge, or is not believed (ndisc_recv_na)."""
+        master = box.master(box.by_name[call.link]) if call.link in box.by_name else None
+        if master is not None and master.kind == "bridge":
+            text = f"{call.link} is a port of {master.name}, which takes the answer of {call.via}"
+            return Nobody("neighbour", f"{box.place}: {text}", box.place)
+        if call.via.version == 6 and box.holds(call.via, call.link):
+            text = f"{call.via} is its own address on {call.link}, and no neighbour's"
+            return Nobody("neighbour", f"{box.place}: {text}", box.place)
+        return None
 
     def from_the_wire(self, client: Client, via: Address) -> Answer:
         """Who answers a machine that is only imagined, on the wire of its link."""
@@ -150,10 +161,10 @@ class Neighbours:
 
     def _answering(self, call: Call, segment: Segment, box: Box | None) -> Answer:
         found = self._claims.of(segment, call)
-        best = max((s for s, each in found if each.refusal is None), default=0)
-        sound = [e for s, e in found if s == best and e.refusal is None] if best else []
-        if sound:
-            return self._chosen(call, sound, box)
+        heard = sorted(((s, e) for s, e in found if e.refusal is None), key=lambda each: -each[0])
+        at_once = [e for s, e in heard if s > PROXY]
+        if heard:
+            return self._chosen(call, at_once or [e for _, e in heard], box)
         return self._or_as_met(call, segment, self._nobody(call, segment, found))
 
     def _or_as_met(self, call: Call, segment: Segment, nobody: Nobody) -> Answer:

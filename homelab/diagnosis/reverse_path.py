@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from homelab.diagnosis.box import Box
 from homelab.diagnosis.packet import Packet
-from homelab.diagnosis.routing import LOOPBACK, Question
+from homelab.diagnosis.routing import LOOPBACK, Answer, Question
 
 STRICT = 1
 FAILING = ("none", "blackhole", "unreachable", "prohibit")
@@ -50,15 +50,23 @@ def martian(box: Box, packet: Packet, iif: str) -> Refusal | None:
     return None
 
 
-def refusal(box: Box, packet: Packet, iif: str) -> Refusal | None:
-    """Why the packet's source may not come in by that link; None when it may."""
+def refusal(box: Box, packet: Packet, iif: str, oif: str = LOOPBACK) -> Refusal | None:
+    """Why the packet's source may not come in by ``iif``; None when it may.
+
+    The way back is looked up as if it came in by ``oif``, by which the packet goes on.
+    """
     if packet.family == 6 or iif == LOOPBACK:
         return None
+    if _level(box, iif)[0] == 0 and not box.tables.is_custom:
+        return _own(box, packet, iif) if packet.source in box.own else None
+    answer = box.tables.lookup(_way_back(box, packet, iif, oif))
+    own = _own(box, packet, iif) if answer.kind == "local" else None
+    return own or _looked_up(box, packet, iif, answer)
+
+
+def _looked_up(box: Box, packet: Packet, iif: str, answer: Answer) -> Refusal | None:
+    """What the way back to the source, as it was found, says of it."""
     level, key = _level(box, iif)
-    answer = box.tables.lookup(_way_back(box, packet, iif))
-    if answer.kind == "local" and not _is_on(box, "accept_local", iif):
-        text = f"{box.place}: {packet.source} is its own address, and comes in by {iif}"
-        return Refusal("sysctl", f"net.ipv4.conf.{iif}.accept_local", text)
     if answer.kind == "unknown":
         text = f"{box.place}: an ip rule on the way back to {packet.source} cannot be judged"
         return Refusal("unmodelled", "ip rule", text)
@@ -74,11 +82,19 @@ def refusal(box: Box, packet: Packet, iif: str) -> Refusal | None:
     return Refusal("sysctl", key, text)
 
 
-def _way_back(box: Box, packet: Packet, iif: str) -> Question:
+def _own(box: Box, packet: Packet, iif: str) -> Refusal | None:
+    if _is_on(box, "accept_local", iif):
+        return None
+    text = f"{box.place}: {packet.source} is its own address, and comes in by {iif}"
+    return Refusal("sysctl", f"net.ipv4.conf.{iif}.accept_local", text)
+
+
+def _way_back(box: Box, packet: Packet, iif: str, oif: str) -> Question:
     """The packet's own question, turned; its mark counts with src_valid_mark only."""
     return Question(
         packet.source,
         packet.destination,
+        oif,
         mark=packet.mark if _is_on(box, "src_valid_mark", iif) else 0,
         protocol=packet.protocol,
         sport=packet.dport,

@@ -88,6 +88,8 @@ class Tables:
         self._selects = {family: any(map(_selects, self._rules[family])) for family in (4, 6)}
         self._known: dict[tuple[Address, str | None], Answer] = {}
         self._deleted = _deleted(self._rules[6])
+        self.is_custom = _is_custom(here, self._rules[4])
+        """Whether rules or local routes of IPv4 were set: then a source is looked up in them (fib_validate_source)."""
 
     def lookup(self, question: Question) -> Answer:
         """The answer; where no rule selects, only the destination and the way out make a difference."""
@@ -180,6 +182,12 @@ def _deleted(rules: tuple[PolicyRule, ...]) -> tuple[PolicyRule, ...]:
     """Those of IPv6 that are gone, where there is none but its own."""
     gone = tuple(each for each in _standard(6) if each not in rules)
     return gone if set(rules) <= set(_standard(6)) else ()
+
+
+def _is_custom(here: Namespace, rules: tuple[PolicyRule, ...]) -> bool:
+    """fib_has_custom_local_routes and fib_has_custom_rules of net/ipv4/fib_frontend.c and fib_rules.c."""
+    local = (each for each in here.routes if each.kind == "local" and each.protocol != "kernel")
+    return rules != _standard(4) or any(each.destination.version == 4 for each in local)
 
 
 def _selects(rule: PolicyRule) -> bool:

@@ -18,6 +18,7 @@ from homelab.diagnosis.routing import LOOPBACK, Answer, Question, route_line
 from homelab.diagnosis.vantage import Client
 from homelab.diagnosis.wire import Passed, Wire, calls_iptables
 from homelab.model.kernel import NextHop
+from homelab.model.place import Address
 
 DEFAULT_TTL = "net.ipv4.ip_default_ttl"
 SILENT = ("broadcast", "multicast", "anycast")
@@ -155,7 +156,7 @@ class Walk:
             return self._journey.ended(
                 box.place, "forward", "route", text, packet, iif=iif, answer=BEYOND_SCOPE
             )
-        odd = refusal(box, packet, iif)
+        odd = refusal(box, packet, iif, self._way_out(box, answer) or LOOPBACK)
         no_way = dead_end(box, packet, answer, self._journey, iif)
         if no_way is None and odd is not None:
             return self._refused(box, packet, iif, odd)
@@ -182,8 +183,15 @@ class Walk:
             ended = self._down(box, packet, hop.link, iif)
         if ended is not None:
             return ended
-        via = hop.via or packet.destination
+        via = self._neighbour(box, hop, packet)
         return self._go_on(self._wire.cross(box, packet, hop.link, via, iif))
+
+    def _neighbour(self, box: Box, hop: NextHop, packet: Packet) -> Address:
+        """A next hop that was an address of the place itself when the route was set is none (fib_check_nh)."""
+        if hop.via is None or packet.family == 6 or hop.via not in box.own:
+            return hop.via or packet.destination
+        fork = Fork(box.place, f"the next hop {hop.via} is its own address")
+        return (hop.via, packet.destination)[self._journey.pick(fork, 2)]
 
     def _next_hop(self, box: Box, answer: Answer) -> NextHop | None:
         """Of several, the kernel takes one by a hash of the packet."""

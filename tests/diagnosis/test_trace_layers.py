@@ -82,16 +82,16 @@ def arp(via: str, asker: str | None = "10.3.0.1", /, **sysctls: str) -> int:
 
 
 def test_any_local_address_answers_the_links_own_most_surely() -> None:
-    assert (arp("10.3.0.2"), arp("10.4.0.1"), arp("10.9.0.1"), arp("10.7.7.7")) == (2, 1, 1, 0)
+    assert (arp("10.3.0.2"), arp("10.4.0.1"), arp("10.9.0.1"), arp("10.7.7.7")) == (3, 2, 2, 0)
 
 
 @pytest.mark.parametrize(
     ("mode", "answers"),
     [
-        ("1", {"10.3.0.2": 2, "10.8.0.1": 2, "10.4.0.1": 0, "10.9.0.2": 0}),
-        ("2", {"10.3.0.2": 2, "10.8.0.1": 0, "10.4.0.1": 0}),
-        ("3", {"10.3.0.2": 2, "10.9.0.1": 0, "10.9.0.2": 1, "10.4.0.1": 1}),
-        ("5", {"10.3.0.2": 2, "10.9.0.1": 1}),
+        ("1", {"10.3.0.2": 3, "10.8.0.1": 3, "10.4.0.1": 0, "10.9.0.2": 0}),
+        ("2", {"10.3.0.2": 3, "10.8.0.1": 0, "10.4.0.1": 0}),
+        ("3", {"10.3.0.2": 3, "10.9.0.1": 0, "10.9.0.2": 2, "10.4.0.1": 2}),
+        ("5", {"10.3.0.2": 3, "10.9.0.1": 2}),
         ("8", {"10.3.0.2": 0, "10.9.0.2": 0}),
     ],
 )
@@ -101,13 +101,13 @@ def test_arp_ignore(mode: str, answers: dict[str, int]) -> None:
 
 
 def test_who_asks_without_an_address_is_of_no_subnet() -> None:
-    assert arp("10.8.0.1", None, eth0__arp_ignore="2") == 2
+    assert arp("10.8.0.1", None, eth0__arp_ignore="2") == 3
 
 
 def test_arp_filter_wants_the_way_back_on_the_same_link() -> None:
-    assert arp("10.3.0.2", "10.3.0.1", eth0__arp_filter="1") == 2
+    assert arp("10.3.0.2", "10.3.0.1", eth0__arp_filter="1") == 3
     assert arp("10.3.0.2", "10.4.0.10", eth0__arp_filter="1") == 0
-    assert arp("10.3.0.2", None, eth0__arp_filter="1") == 2
+    assert arp("10.3.0.2", None, eth0__arp_filter="1") == 3
 
 
 def test_a_proxy_of_ndp_forwards_on_that_very_link() -> None:
@@ -443,13 +443,22 @@ def test_br_netfilter_takes_tagged_frames_when_told() -> None:
         ("0", "10.4.0.10", "10.3.0.2"),
         ("1", "10.4.0.10", "10.4.0.1"),
         ("2", "10.4.0.10", "10.4.0.1"),
-        ("0", "fd04::10", "10.3.0.2"),
     ],
 )
 def test_arp_announce(announce: str, via: str, asks: str) -> None:
     box = Box(GUEST, set_(PLACES[GUEST], "net.ipv4.conf.all.arp_announce", announce))
 
     assert asks_from(box, "br-app", address(via), address("10.3.0.2")) == address(asks)
+
+
+def test_a_neighbour_of_ipv6_is_asked_by_the_links_own_address() -> None:
+    local = LinkAddress("br-app", ip_interface("fe80::1/64"), "link")
+    bare, linked = PLACES[GUEST], guest(addresses=(*PLACES[GUEST].addresses, local))
+    asked = address("fd04::10")
+
+    assert asks_from(Box(GUEST, linked), "br-app", asked, address("fd04::1")) == address("fd04::1")
+    assert asks_from(Box(GUEST, linked), "br-app", asked, address("fd03::2")) == address("fe80::1")
+    assert asks_from(Box(GUEST, bare), "br-app", asked, address("fd03::2")) == address("fd04::1")
 
 
 def test_a_forwarded_packet_is_asked_for_with_an_own_address() -> None:

@@ -304,3 +304,35 @@ def test_who_is_known_for_having_asked_alone_is_a_matter_of_time() -> None:
     back = made.trace(str(APP), "10.90.1.1")
     assert back.outcome is Outcome.UNKNOWN
     assert "10.90.1.10 on br-app is known since it asked" in cause(back).text
+
+
+def test_the_answer_to_a_port_of_a_bridge_comes_up_at_the_bridge() -> None:
+    made = lab()
+    made.drop_routes(HOST, "10.90.1.0/24")
+    made.route(HOST, "10.90.1.0/24", link="vweb")
+    made.sysctl(WEB, net_ipv4_conf_eth0_proxy__arp="1")
+
+    found = cause(made.trace("host", "10.90.1.10"))
+    assert (found.kind, found.at) == ("neighbour", HOST)
+    assert "vweb is a port of lxdbr0" in found.text
+
+
+def test_nobody_advertises_an_address_of_ones_own() -> None:
+    made = lab()
+    made.address(HOST, "lxdbr0", "fd77::11/128")
+    made.drop_routes(HOST, "fd77::11/128")
+
+    found = cause(made.trace("host", "fd90::10"))
+    assert found.kind == "neighbour"
+    assert "fd77::11 is its own address on lxdbr0" in found.text
+
+
+def test_a_next_hop_that_is_ones_own_address_may_be_none() -> None:
+    made = on_link(lab())
+    made.sysctl(WEB, net_ipv4_conf_eth0_proxy__arp="1")
+    made.drop_routes(HOST, "10.90.1.0/24")
+    made.route(HOST, "10.90.1.0/24", "10.77.0.1")
+
+    trace = made.trace("host", "10.90.1.10")
+    assert trace.outcome is Outcome.UNKNOWN
+    assert "the next hop 10.77.0.1 is its own address" in cause(trace).text

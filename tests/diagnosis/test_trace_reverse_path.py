@@ -129,3 +129,28 @@ def test_a_rule_on_the_way_back_that_nobody_can_judge() -> None:
 
     assert found is not None
     assert (found.kind, found.key) == ("unmodelled", "ip rule")
+
+
+def test_without_a_filter_only_its_own_addresses_are_refused() -> None:
+    near = tuple(replace(each, protocol="kernel") for each in HERE.routes)
+    wide = Route(
+        ip_network("10.9.0.0/24"), (NextHop(link="lo"),), LOCAL, "local", protocol="kernel"
+    )
+    plain = Box(HOST, replace(HERE, routes=(*near, wide)))
+    custom = Box(HOST, replace(HERE, routes=(*near, replace(wide, protocol="static"))))
+
+    assert refusal(plain, packet("10.9.0.9"), "eth0") is None
+    assert refusal(plain, packet("10.0.0.255"), "eth0") is None
+    assert blamed(plain, "10.0.0.1") == "net.ipv4.conf.eth0.accept_local"
+    assert blamed(custom, "10.9.0.9") == "net.ipv4.conf.eth0.accept_local"
+
+
+def test_the_way_back_is_looked_up_as_if_it_came_from_where_the_packet_goes() -> None:
+    keys = {"net.ipv4.conf.all.rp_filter": "2"}
+    of_its_own = PolicyRule(10, 4, action="unreachable", iif="lo")
+    here = Box(
+        HOST, replace(HERE, rules=(of_its_own, PolicyRule(32766, 4, table=254)), sysctls=keys)
+    )
+
+    assert refusal(here, packet("10.7.0.1"), "eth1") is not None
+    assert refusal(here, packet("10.7.0.1"), "eth1", "eth0") is None
