@@ -64,7 +64,7 @@ class Table:
             self.routes[length] = {}
             self.lengths = sorted(self.routes, reverse=True)
         there = self.routes[length].setdefault(int(route.destination.network_address), [])
-        insort(there, route, key=lambda each: each.metric)
+        insort(there, route, key=lambda each: (each.table != LOCAL, each.metric))
 
     def matches(self, destination: Address) -> Iterator[Route]:
         """Routes that cover the address, the most specific and cheapest first."""
@@ -75,16 +75,22 @@ class Table:
 
 
 class Tables:
-    """All routing tables and policy rules of one namespace."""
+    """All routing tables and policy rules of one namespace.
+
+    Until the rules of IPv4 are touched, local and main are one table, in which the longest prefix of
+    either wins (fib_trie_unmerge in net/ipv4/fib_trie.c, fib_lookup in include/net/ip_fib.h).
+    """
 
     def __init__(self, here: Namespace) -> None:
         self._links = {each.name for each in here.links}
         self._sysctls = here.sysctls
         self._tables: dict[tuple[int, int], Table] = {}
-        for route in here.routes:
-            key = (route.destination.version, route.table)
-            self._tables.setdefault(key, Table()).add(route)
         self._rules = {family: _rules(here, family) for family in (4, 6)}
+        merged = {LOCAL: MAIN} if self._rules[4] == _standard(4) else {}
+        for route in here.routes:
+            version, number = route.destination.version, route.table
+            key = version, merged.get(number, number) if version == 4 else number
+            self._tables.setdefault(key, Table()).add(route)
         self._selects = {family: any(map(_selects, self._rules[family])) for family in (4, 6)}
         self._known: dict[tuple[Address, str | None], Answer] = {}
         self._deleted = _deleted(self._rules[6])

@@ -1,6 +1,6 @@
 """Lines of iptables-save as the packet meets them: every match and target, one by one."""
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_interface
 
 import pytest
 from hypothesis import given
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from homelab.diagnosis.netfilter import Context, Traversal
 from homelab.diagnosis.netfilter.words import Word, split
 from homelab.diagnosis.packet import Connection, Packet
+from homelab.model.kernel import LinkAddress
 from tests.diagnosis.netfilter_lab import FAR, NEAR, RouterFib, firewall, ping, tcp, udp
 
 FIB = RouterFib()
@@ -206,6 +207,14 @@ def dnatted() -> Packet:
 )
 def test_reverse_path(options: str, iif: str, *, held: bool) -> None:
     assert verdict(f"-m rpfilter {options}", TCP, Context(FIB, iif)) is held
+
+
+def test_the_way_back_to_an_address_of_a_link_is_that_link() -> None:
+    near = tcp(80, 6)._replace(source=ip_address("fe80::7"))
+
+    links = (LinkAddress("in0", ip_interface("fe80::1/64")),)
+
+    assert verdict("-m rpfilter", near, Context(RouterFib(links), "out0"), version=6)
 
 
 class Blind(RouterFib):

@@ -204,3 +204,13 @@ def test_a_deleted_rule_of_ipv6_may_still_count_while_there_is_no_other() -> Non
     assert ask(rules=(local,), to="fd09::1").kind == "none"
     assert ask(default, rules=(local, other), to="fd09::1").kind == "none"
     assert ask(WIDE, rules=(rule(0, table=255),)).kind == "none"
+
+
+def test_without_rules_of_its_own_local_and_main_are_one_table() -> None:
+    wide = Route(ip_network("10.0.0.0/8"), (NextHop(link="lo"),), 255, "local")
+    near, same = route("10.9.0.0/16"), route("10.0.0.0/8", metric=1)
+    other = (rule(0, table=255), rule(50, table=7), rule(32766, table=254))
+
+    assert ask(wide, near).route == near
+    assert ask(same, wide).kind == "local"
+    assert ask(wide, near, rules=other).kind == "local"

@@ -6,6 +6,7 @@ from homelab.diagnosis.netfilter import nft_kinds as kinds
 from homelab.diagnosis.netfilter.door import Context
 from homelab.diagnosis.netfilter.nft_fields import Field, Get
 from homelab.diagnosis.netfilter.nft_kinds import MISSING, Json
+from homelab.diagnosis.netfilter.questions import way_back
 from homelab.diagnosis.netfilter.values import PROTOCOLS, STATES
 from homelab.diagnosis.packet import Connection, Packet
 
@@ -96,7 +97,7 @@ def _fib_link(side: str, link_side: str | None, *, marked: bool) -> Get:
         away, home = packet.source, packet.destination
         if side == "destination":
             away, home = home, away
-        found = context.fib.route_link(away, home, packet.mark if marked else 0)
+        found = way_back(away, home, context, packet.mark if marked else 0)
         kind = context.fib.address_type(away)
         if found is None or kind is None:
             return None

@@ -281,6 +281,16 @@ def packet_type(kinds: frozenset[str]) -> Test:
     return test
 
 
+def way_back(away: Address, home: Address, context: Context, mark: int) -> str | None:
+    """The link by which ``away`` is reached; one that counts on a link only is looked for on that of the packet.
+
+    rpfilter_lookup_reverse6 in ip6t_rpfilter.c and nft_fib6_flowi_init in nft_fib_ipv6.c.
+    """
+    if away.version == 6 and away.is_link_local:
+        return context.iif or context.oif
+    return context.fib.route_link(away, home, mark)
+
+
 def reverse_path(options: frozenset[str]) -> Test:
     """xt_rpfilter: the source is reachable, through the input interface unless ``loose``."""
 
@@ -290,7 +300,7 @@ def reverse_path(options: frozenset[str]) -> Test:
         kind = context.fib.address_type(packet.source)
         known = {"unicast", *({"local"} if "accept-local" in options else set[str]())}
         mark = packet.mark if "validmark" in options else 0
-        link = context.fib.route_link(packet.source, packet.destination, mark)
+        link = way_back(packet.source, packet.destination, context, mark)
         if kind is None or link is None:
             return None
         return kind in known and (link == context.iif or "loose" in options) and link != ""
