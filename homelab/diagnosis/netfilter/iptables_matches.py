@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from homelab.diagnosis.netfilter import questions
+from homelab.diagnosis.netfilter import questions, route_questions
 from homelab.diagnosis.netfilter.iptables_modules import WHOLE, connection
 from homelab.diagnosis.netfilter.rules import Test
 from homelab.diagnosis.netfilter.sets import Sets
@@ -188,7 +188,7 @@ def _mac(text: str) -> Test:
 def _packet_type(text: str) -> Test | None:
     known = {"unicast": "host", "host": "host", "broadcast": "broadcast", "multicast": "multicast"}
     word = known.get(text.lower())
-    return None if word is None else questions.packet_type(frozenset({word}))
+    return None if word is None else route_questions.packet_type(frozenset({word}))
 
 
 _ICMP = _one(_icmp(ICMP_TYPES))

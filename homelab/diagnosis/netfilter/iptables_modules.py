@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from homelab.diagnosis.netfilter import questions
+from homelab.diagnosis.netfilter import questions, route_questions
 from homelab.diagnosis.netfilter.rules import Test
 from homelab.diagnosis.netfilter.words import Option
 
@@ -50,12 +50,12 @@ def _negated_type(option: Option, side: str | None) -> Test:
     if option.name not in ends or len(option.values) != 1:
         return questions.undetermined
     kinds = frozenset(option.values[0].lower().split(","))
-    built = questions.address_type(ends[option.name], kinds, side)
+    built = route_questions.address_type(ends[option.name], kinds, side)
     return questions.negation(built) if option.negated else built
 
 
 def _reverse_path(options: tuple[Option, ...]) -> Test:
-    return questions.reverse_path(frozenset(each.name for each in options))
+    return route_questions.reverse_path(frozenset(each.name for each in options))
 
 
 def _absent(_options: tuple[Option, ...]) -> Test:

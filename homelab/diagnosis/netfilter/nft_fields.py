@@ -7,7 +7,7 @@ from typing import TypeAlias
 from homelab.diagnosis.netfilter import nft_kinds as kinds
 from homelab.diagnosis.netfilter.door import Context
 from homelab.diagnosis.netfilter.nft_kinds import MISSING, Json, Kind, Missing, Value
-from homelab.diagnosis.netfilter.questions import packet_kind
+from homelab.diagnosis.netfilter.route_questions import packet_kind
 from homelab.diagnosis.netfilter.values import PROTOCOLS, TCP_FLAGS
 from homelab.diagnosis.packet import Packet
 from homelab.model.kernel import Link

@@ -6,7 +6,7 @@ from homelab.diagnosis.netfilter import nft_kinds as kinds
 from homelab.diagnosis.netfilter.door import Context
 from homelab.diagnosis.netfilter.nft_fields import Field, Get
 from homelab.diagnosis.netfilter.nft_kinds import MISSING, Json
-from homelab.diagnosis.netfilter.questions import way_back
+from homelab.diagnosis.netfilter.route_questions import way_back
 from homelab.diagnosis.netfilter.values import PROTOCOLS, STATES
 from homelab.diagnosis.packet import Connection, Packet
 
