@@ -8,7 +8,7 @@ check: .venv/ready
 	$(BIN)/ruff format --check -q .
 	$(BIN)/ruff check -q .
 	$(BIN)/mypy
-	$(BIN)/pytest -q --cov --cov-report=term:skip-covered
+	$(BIN)/pytest -q -n 2 --cov --cov-report=term:skip-covered
 
 format: .venv/ready
 	$(BIN)/ruff format -q .
