@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from homelab.model.docker import Attachment, Daemon, DockerContainer, DockerNetwork
 from homelab.model.finding import Case, NetworkName
-from homelab.model.kernel import LOCAL, LinkAddress, Namespace, NextHop, Route
+from homelab.model.kernel import LinkAddress, Namespace, NextHop, Route
 from homelab.model.place import HOST, ROUTER, Address, Network, Place, guest_of
 from homelab.model.snapshot import Snapshot
 
@@ -17,12 +17,7 @@ DOCKER0 = "docker0"
 
 def best_route(here: Namespace | None, address: Address) -> Route | None:
     """The most specific route to an address, whatever policy rules may add: enough to advise on."""
-    routes = [
-        each
-        for each in (here.routes if here else ())
-        if each.table != LOCAL and address in each.destination
-    ]
-    return max(routes, key=lambda each: (each.destination.prefixlen, -each.metric), default=None)
+    return here.best_route(address) if here else None
 
 
 def has_address(here: Namespace | None, address: Address | None) -> bool:

@@ -6,6 +6,7 @@ so that equality elsewhere is ``==``.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -222,7 +223,7 @@ class Ruleset:
 Rulesets: TypeAlias = tuple[Ruleset, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Namespace:
     """All that was observed of one network namespace.
 
@@ -248,3 +249,26 @@ class Namespace:
     netns_ids: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
     unread: Mapping[str, str] = field(default_factory=lambda: Empty)
     read_only_sysctls: bool = False
+
+    def best_route(self, address: Address) -> Route | None:
+        """The most specific route to an address, the local ones left out, whatever policy rules may add."""
+        version, number, bits = address.version, int(address), address.max_prefixlen
+        for length, there in self._by_length:
+            found = there.get((version, number >> (bits - length))) if length <= bits else None
+            if found is not None:
+                return found
+        return None
+
+    @cached_property
+    def _by_length(self) -> list[tuple[int, dict[tuple[int, int], Route]]]:
+        """Of each prefix length, the longest first, the cheapest route to each network."""
+        found: dict[int, dict[tuple[int, int], Route]] = {}
+        for each in self.routes:
+            to = each.destination
+            if each.table == LOCAL:
+                continue
+            there = found.setdefault(to.prefixlen, {})
+            key = to.version, int(to.network_address) >> (to.max_prefixlen - to.prefixlen)
+            if key not in there or each.metric < there[key].metric:
+                there[key] = each
+        return sorted(found.items(), key=lambda each: each[0], reverse=True)

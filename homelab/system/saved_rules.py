@@ -53,11 +53,14 @@ class SavedTable:
 
     def lines(self) -> Iterator[str]:
         """The table's block: its chains as the kernel has them, then those of the user by name."""
-        own = [each for each, policy in self.chains.items() if policy == "-"]
+        own = {each for each, policy in self.chains.items() if policy == "-"}
         order = [*(each for each in self.chains if each not in own), *sorted(own)]
+        rules: dict[str, list[SavedRule]] = {each: [] for each in order}
+        for rule in self.rules:
+            rules.get(rule.chain, []).append(rule)
         yield f"*{self.name}"
         yield from (f":{each} {self.chains[each]} [0:0]" for each in order)
-        yield from (str(rule) for chain in order for rule in self.of(chain))
+        yield from (str(rule) for there in rules.values() for rule in there)
         yield "COMMIT"
 
 
@@ -68,25 +71,23 @@ def empty_table(name: str) -> SavedTable:
 
 def tables(text: str) -> dict[str, SavedTable]:
     """The tables of a save, by name; lines that are none of a save's are passed over."""
-    found: dict[str, SavedTable] = {}
+    found: dict[str, tuple[dict[str, str], list[SavedRule]]] = {}
     name = ""
     for line in text.splitlines():
         if line.startswith("*"):
             name = line[1:].strip()
-            found[name] = SavedTable(name, {})
+            found[name] = ({}, [])
         elif name:
-            found[name] = _with_line(found[name], line)
-    return found
+            _take(line, *found[name])
+    return {name: SavedTable(name, chains, tuple(rules)) for name, (chains, rules) in found.items()}
 
 
-def _with_line(table: SavedTable, line: str) -> SavedTable:
+def _take(line: str, chains: dict[str, str], rules: list[SavedRule]) -> None:
     chain, rule = _CHAIN.fullmatch(line), _RULE.fullmatch(line)
     if chain:
-        return replace(table, chains={**table.chains, chain[1]: chain[2]})
-    if rule:
-        saved = SavedRule(rule["chain"], rule["spec"] or "", rule["counters"] or "")
-        return replace(table, rules=(*table.rules, saved))
-    return table
+        chains[chain[1]] = chain[2]
+    elif rule:
+        rules.append(SavedRule(rule["chain"], rule["spec"] or "", rule["counters"] or ""))
 
 
 def with_table(text: str, table: SavedTable) -> str:
