@@ -23,8 +23,9 @@ pages: .venv/ready
 test:
 	tests/setup test
 
+# With RUNTIME=incus the lab is run by Incus instead of LXD.
 demo:
-	tests/setup demo
+	HOMELAB_RUNTIME=$(RUNTIME) tests/setup demo
 
 bench: .venv/ready .bench/ready
 	$(BIN)/python bench/run.py

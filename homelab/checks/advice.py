@@ -9,6 +9,7 @@ from homelab.checks.seen import Group, Seen, aims, networks
 from homelab.model.finding import Case, Fix
 from homelab.model.operation import SetSysctl
 from homelab.model.place import Place, guest_of
+from homelab.model.snapshot import Snapshot
 
 APPLY = "homelab apply --yes"
 OF_RUNTIME = ("lxd", "incus")
@@ -162,6 +163,13 @@ def by_hand(group: Group, _: str) -> Fix:
 def of_instance(case: Case, place: Place, *words: str) -> str:
     """What a person asks of LXD or Incus about a guest: ``lxc start web``."""
     return shlex.join((client(case.snapshot), *words, guest_of(place) or place))
+
+
+def device_key(snapshot: Snapshot, instance: str, device: str, setting: str) -> str:
+    """How a key of a guest's device is set; a device that only a profile has is copied with it."""
+    known = snapshot.instance(instance)
+    verb = "set" if known is not None and device in known.devices else "override"
+    return shlex.join((client(snapshot), "config", "device", verb, instance, device, setting))
 
 
 def evidence(seen: Seen) -> str:

@@ -24,9 +24,8 @@ Opens: the guest may send with any source address on that bridge.
 Undo: set the key to true again.
 """
 
-from homelab.checks.advice import OF_RUNTIME, evidence, way_of
+from homelab.checks.advice import OF_RUNTIME, device_key, evidence, way_of
 from homelab.checks.fault import Fault, Told, by_network
-from homelab.checks.lab import client
 from homelab.checks.seen import Group, Seen
 from homelab.model.finding import Fix
 from homelab.model.place import guest_of
@@ -57,8 +56,8 @@ def tells(group: Group) -> Told:
     seen = group[0]
     found = _filtering(seen)
     keys = ", ".join(f"{key} of {name}" for name, key in found) or "a filter of its port"
-    guest, program = guest_of(seen.place) or seen.place, client(seen.snapshot)
-    lines = (f"{program} config device override {guest} {name} {key}=false" for name, key in found)
+    guest = guest_of(seen.place) or seen.place
+    lines = (device_key(seen.snapshot, guest, name, f"{key}=false") for name, key in found)
     return Told(
         f"host: {seen.cause.owner} drops {way_of(seen)} {seen.aim} at the port of {seen.place}, {keys}: "
         f"{evidence(seen)}",

@@ -23,10 +23,8 @@ Opens: that VLAN, to the guest; it leaves the other one.
 Undo: set the key to what it was.
 """
 
-import shlex
-
+from homelab.checks.advice import device_key
 from homelab.checks.fault import Fault, Told
-from homelab.checks.lab import client
 from homelab.checks.seen import Group, Seen, aims
 from homelab.checks.vlans import Refused, called, device_of, pvid, refused, told
 from homelab.model.finding import Fix
@@ -59,12 +57,8 @@ def tells(group: Group) -> Told:
 
 def _of_lxd(group: Group, found: Refused, instance: str, device: str) -> Told:
     seen = group[0]
-    program = client(seen.snapshot)
     own = pvid(found.link) or 0 if found.by_filter else found.own_vlan
-    known = seen.snapshot.instance(instance)
-    verb = "set" if known is not None and device in known.devices else "override"
-    words = (f"vlan={found.vlan}",) if verb == "override" else ("vlan", str(found.vlan))
-    line = shlex.join((program, "config", "device", verb, instance, device, *words))
+    line = device_key(seen.snapshot, instance, device, f"vlan={found.vlan}")
     return Told(
         f"{seen.at}: the NIC {device} of {instance} is in {called(own)}, and packets for {aims(group)} come in "
         f"{called(found.vlan)}, {seen.cause.text}",

@@ -188,7 +188,7 @@ class LiveSystem:
         known = {*monitored, *(each.name for each in instances)}
         why = f"there is no such guest on {self._name}"
         if runtime is None:
-            why = unread.get(f"{HOST}/lxd", "there is no LXD or Incus here")
+            why = unread.get(f"{HOST}/lxd", lxd_read.absent(self._kind))
         absent = stopped | dict.fromkeys(wanted - known, why)
         found = {str(guest(name)): reason for name, reason in sorted(absent.items())}
         return found | ({f"{HOST}/lxd": why} if wanted and runtime is None else {})

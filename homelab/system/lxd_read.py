@@ -35,6 +35,15 @@ def sockets(environment: Mapping[str, str], kind: str = "auto") -> Iterator[str]
         yield f"{folder}/unix.socket"
 
 
+def absent(kind: str) -> str:
+    """That nobody listens; of the one that the inventory asks for, that it does."""
+    name = {"lxd": "LXD", "incus": "Incus"}.get(kind)
+    return f"there is no {name} here; see the host's `runtime`" if name else NEITHER
+
+
+NEITHER = "there is no LXD or Incus here"
+
+
 def read_runtime(kind: str = "auto", timeout: float = TIMEOUT) -> Runtime | None:
     """What the first daemon that answers says; None when there is no LXD or Incus here.
 
@@ -48,7 +57,7 @@ def connect(kind: str = "auto", timeout: float = TIMEOUT) -> "pylxd.Client":
     """A client of the first daemon that answers; ``UnreadableError`` when none does."""
     client = _first(kind, timeout)
     if client is None:
-        raise UnreadableError("there is no LXD or Incus here")
+        raise UnreadableError(absent(kind))
     return client
 
 

@@ -109,7 +109,7 @@ def with_nic(snapshot: Snapshot, *, own: bool, **device: str) -> Snapshot:
 @pytest.mark.parametrize(
     ("own", "line"),
     [
-        (True, "lxc config device set web eth0 vlan 20"),
+        (True, "lxc config device set web eth0 vlan=20"),
         (False, "lxc config device override web eth0 vlan=20"),
     ],
 )

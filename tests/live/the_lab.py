@@ -1,8 +1,9 @@
 """The commands of the real lab, for the tests that use it."""
 
 import json
+import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ ADDRESSES = [address for each in CONTAINERS.values() for address in each.values(
 class Lab:
     """The lab's command, for tests: each call returns the finished process."""
 
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self.environment = {**os.environ, **(environment or {})}
+
     def run(
         self, *words: str, timeout: float = 120, stdin: str = ""
     ) -> subprocess.CompletedProcess[str]:
@@ -30,6 +34,7 @@ class Lab:
             text=True,
             timeout=timeout,
             check=False,
+            env=self.environment,
         )
 
     def host(self, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from reallab import cgroup, holder, state
+from reallab import cgroup, holder, runtime, state
 from reallab.commands import LabError, refuse_if_not_root, say, show
 
 _USAGE = """usage: lab up | down | status
        lab exec GUEST -- COMMAND…
        lab client | router | host -- COMMAND…
-HOMELAB_LAB=NAME in the environment means a second lab, which shares only the images."""
+HOMELAB_LAB=NAME in the environment means a second lab, which shares only the images;
+HOMELAB_RUNTIME=incus brings up a lab that Incus runs, instead of LXD."""
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
@@ -35,7 +36,7 @@ def _run(arguments: Sequence[str]) -> int:
         case ["up" | "down" | "status" as verb]:
             return _change(verb)
         case ["exec", guest, "--", first, *rest]:
-            _replace("host", ["lxc", "exec", guest, "--", first, *rest])
+            _replace("host", [runtime.current().client, "exec", guest, "--", first, *rest])
         case ["client" | "router" | "host" as place, "--", first, *rest]:
             _replace(place, [first, *rest])
         case ["-h" | "--help"]:

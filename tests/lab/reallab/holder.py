@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from reallab import cgroup, state
+from reallab import cgroup, runtime, state
 from reallab.commands import LabError, run
 from reallab.processes import start_time
 
@@ -62,12 +62,7 @@ def namespaces(holder: int) -> set[str]:
 
 def environment() -> dict[str, str]:
     """What a command in the lab finds in its environment."""
-    return {
-        **os.environ,
-        "LXD_DIR": str(state.INSIDE / "lxd"),
-        "LXD_CONF": str(state.INSIDE / "lxc"),
-        "PATH": f"{state.SHIM}:{os.environ['PATH']}",
-    }
+    return {**os.environ, **runtime.current().environment}
 
 
 def run_in(holder: int, place: str, command: Sequence[str], *, stdin: str = "") -> str:

@@ -1,4 +1,4 @@
-"""The guests' images: Debian releases with their Docker, built once and kept in the cache."""
+"""What is built once and kept in the cache: the guests' images, Debian releases with their Docker, and a tree of Incus."""
 
 import hashlib
 import platform
@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from reallab import machine
 from reallab.commands import LabError, say
@@ -15,6 +16,18 @@ from reallab.state import CACHE, LAB, locked_cache
 
 _PACKAGES = ("busybox-static", "docker.io", "iproute2", "iptables", "nftables", "procps")
 _SCRIPT = LAB / "build-image.sh"
+_TREE = (
+    "ca-certificates",
+    "dnsmasq-base",
+    "incus-base",
+    "incus-client",
+    "iproute2",
+    "iptables",
+    "kmod",
+    "nftables",
+    "squashfs-tools",
+)
+_TREE_SCRIPT = LAB / "build-tree.sh"
 _LIMIT = 1800.0
 
 
@@ -35,6 +48,9 @@ class Image:
         parts = (self.suite, self.packages, platform.machine(), _SCRIPT.read_text())
         return f"{self.suite}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:12]}"
 
+    def build(self, mirror: str, folder: Path) -> list[str]:
+        return [str(_SCRIPT), self.suite, mirror, str(folder), self.packages]
+
     @property
     def metadata(self) -> Path:
         return CACHE / self.name / "metadata.tar"
@@ -45,8 +61,30 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class Tree:
+    """A Debian release in a folder, with Incus: Debian 12 has none."""
+
+    suite: str
+
+    @property
+    def name(self) -> str:
+        parts = (self.suite, _TREE, platform.machine(), _TREE_SCRIPT.read_text())
+        return f"incus-{hashlib.sha256(repr(parts).encode()).hexdigest()[:12]}"
+
+    def build(self, mirror: str, folder: Path) -> list[str]:
+        return [str(_TREE_SCRIPT), self.suite, mirror, str(folder), ",".join(_TREE)]
+
+    @property
+    def root(self) -> Path:
+        return CACHE / self.name / "root"
+
+
+Kept: TypeAlias = Image | Tree
+
+
+@dataclass(frozen=True, slots=True)
 class _Build:
-    image: Image
+    image: Kept
     process: subprocess.Popen[bytes]
 
     @property
@@ -59,10 +97,10 @@ class _Build:
         try:
             status = self.process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired as error:
-            raise LabError(f"image {self.image.suite}: {error}; see {log}") from error
+            raise LabError(f"image {self.image.name}: {error}; see {log}") from error
         if status != 0:
             end = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
-            raise LabError(f"image {self.image.suite}: exit status {status}; see {log}\n{end}")
+            raise LabError(f"image {self.image.name}: exit status {status}; see {log}\n{end}")
         self.folder.rename(CACHE / self.image.name)
 
     def stop(self) -> None:
@@ -73,18 +111,18 @@ class _Build:
             shutil.rmtree(self.folder)
 
 
-def build_missing(images: Sequence[Image]) -> None:
+def build_missing(images: Sequence[Kept]) -> None:
     """Build what the cache lacks, side by side; remove half and outdated images first."""
     with locked_cache():
         missing = [image for image in images if not (CACHE / image.name).is_dir()]
         if missing:
-            _remove_all_but({image.name for image in images})
+            _remove_outdated({image.name for image in images})
             _build(missing)
 
 
-def _build(missing: Sequence[Image]) -> None:
-    suites = ", ".join(image.suite for image in missing)
-    say(f"building guests with debootstrap, once, in about two minutes: {suites}")
+def _build(missing: Sequence[Kept]) -> None:
+    names = ", ".join(_kind(image.name) for image in missing)
+    say(f"building with debootstrap, once, in about two minutes: {names}")
     mirror = machine.mirror()
     deadline = time.monotonic() + _LIMIT
     builds: list[_Build] = []
@@ -97,13 +135,13 @@ def _build(missing: Sequence[Image]) -> None:
             build.stop()
 
 
-def _start(image: Image, mirror: str) -> _Build:
+def _start(image: Kept, mirror: str) -> _Build:
     folder = _building(image)
     folder.mkdir()
     # Whatever ends this process, debootstrap's processes and mounts end with it.
     bound = ["setpriv", "--pdeathsig", "KILL", "--"]
     alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]
-    script = ["sh", str(_SCRIPT), image.suite, mirror, str(folder), image.packages]
+    script = ["sh", *image.build(mirror, folder)]
     with _log(image).open("w") as output:
         process = subprocess.Popen(
             [*bound, *alone, *script],
@@ -115,15 +153,21 @@ def _start(image: Image, mirror: str) -> _Build:
     return _Build(image, process)
 
 
-def _building(image: Image) -> Path:
+def _building(image: Kept) -> Path:
     return CACHE / f"building-{image.name}"
 
 
-def _log(image: Image) -> Path:
-    return CACHE / f"{image.suite}.log"
+def _log(image: Kept) -> Path:
+    return CACHE / f"{_kind(image.name)}.log"
 
 
-def _remove_all_but(names: Iterable[str]) -> None:
+def _remove_outdated(names: Iterable[str]) -> None:
+    """Half ones, and other editions of these; what the other runtime needs stays."""
+    kinds = {_kind(name) for name in names} | {"building"}
     for path in CACHE.iterdir():
-        if path.is_dir() and path.name not in names:
+        if path.is_dir() and path.name not in names and _kind(path.name) in kinds:
             shutil.rmtree(path)
+
+
+def _kind(name: str) -> str:
+    return name.partition("-")[0]

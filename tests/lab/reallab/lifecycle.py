@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from reallab import cgroup, guests, holder, images, lxd, machine, state
+from reallab import cgroup, guests, holder, images, lxd, machine, runtime, state
 from reallab.commands import refuse_if_not_root, say, show
 
 # Stands for a lab that was up as a whole, and in which nothing is half done since.
@@ -14,10 +14,11 @@ _WHOLE = "whole"
 def up() -> None:
     """Bring up what is missing, or all of it; on a lab that is up, nothing."""
     begun = time.monotonic()
-    machine.prepare()
+    chosen = runtime.current()
+    machine.prepare(chosen.packages, chosen.tools)
     with state.locked():
-        images.build_missing([guest.image for guest in guests.GUESTS])
-        keeper = _keeper()
+        images.build_missing([*(guest.image for guest in guests.GUESTS), *chosen.trees])
+        keeper = _keeper(chosen)
         _copy_guest_programs()
         if not _runs(keeper):
             (state.folder() / _WHOLE).unlink(missing_ok=True)
@@ -44,10 +45,11 @@ def status() -> bool:
     if not _is_whole(keeper):
         show("lab: half up; a `lab up` is at work, or was interrupted and is to be repeated")
         return False
+    name = runtime.current().name
     if not lxd.answers(keeper):
-        show("lab: its namespaces are there, its LXD does not answer; `lab up` repairs it")
+        show(f"lab: its namespaces are there, its {name} does not answer; `lab up` repairs it")
         return False
-    show(f"lab: namespaces {', '.join(holder.PLACES)}; LXD answers; files in {state.folder()}")
+    show(f"lab: namespaces {', '.join(holder.PLACES)}; {name} answers; files in {state.folder()}")
     rows = tuple(_guest_rows(keeper))
     for text, _ in rows:
         show(text)
@@ -69,13 +71,15 @@ def _guest_rows(keeper: int) -> Iterator[tuple[str, bool]]:
             yield f"{name:4} {instance.status:8} {addresses}; {version}; {containers}", healthy
 
 
-def _keeper() -> int:
+def _keeper(chosen: runtime.Runtime) -> int:
     """The holder of a lab that was whole; one that never was is cleared away, and begun anew."""
     keeper = holder.find()
     if keeper is not None and _is_whole(keeper):
         return keeper
     _clear()
     keeper = holder.start()
+    runtime.record(chosen)
+    chosen.install(state.folder() / "bin")
     holder.run_in(keeper, "host", ["sh", str(state.LAB / "lan.sh")])
     return keeper
 

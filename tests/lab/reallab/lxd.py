@@ -1,4 +1,4 @@
-"""The lab's own LXD: its daemon, its bridge, its images, and what it says about its guests."""
+"""The lab's own LXD or Incus: its daemon, its bridge, its images, and what it says about its guests."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import signal
 import subprocess
 from dataclasses import dataclass
 
-from reallab import cgroup, holder, state
+from reallab import cgroup, holder, runtime, state
 from reallab.commands import LabError
 from reallab.images import Image
 from reallab.processes import wait_for_end
@@ -41,7 +41,7 @@ profiles:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A guest as LXD lists it; the addresses are those of its eth0."""
+    """A guest as it is listed; the addresses are those of its eth0."""
 
     name: str
     status: str
@@ -57,8 +57,8 @@ def answers(keeper: int) -> bool:
 
 
 def has_dhcp() -> bool:
-    """LXD starts its dnsmasq together with itself, and never again."""
-    record = state.folder() / "lxd" / "networks" / "lxdbr0" / "dnsmasq.pid"
+    """It starts its dnsmasq together with itself, and never again."""
+    record = state.folder() / runtime.current().name / "networks" / "lxdbr0" / "dnsmasq.pid"
     pid = re.search(r"^pid: (\d+)$", record.read_text(), re.MULTILINE) if record.exists() else None
     return pid is not None and int(pid[1]) in cgroup.processes()
 
@@ -72,11 +72,12 @@ def stop(keeper: int) -> None:
 
 def start(keeper: int) -> None:
     """Start the daemon and wait for it; guests that ran on without one are taken over."""
-    log = state.folder() / "lxd.log"
-    (state.folder() / "lxd").mkdir(mode=0o711, exist_ok=True)
+    runs = runtime.current()
+    log = state.folder() / f"{runs.name}.log"
+    (state.folder() / runs.name).mkdir(mode=0o711, exist_ok=True)
     with log.open("a") as output:
         subprocess.Popen(
-            cgroup.entering(holder.argv(keeper, "host", ["lxd", "--group", "root"])),
+            cgroup.entering(holder.argv(keeper, "host", runs.daemon())),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -84,7 +85,7 @@ def start(keeper: int) -> None:
             env=holder.environment(),
         )
     try:
-        holder.run_in(keeper, "host", ["lxd", "waitready", "--timeout=120"])
+        holder.run_in(keeper, "host", [*runs.waitready, "--timeout=120"])
     except LabError as error:
         end = "\n".join(log.read_text().splitlines()[-5:])
         raise LabError(f"{error}; the end of {log}:\n{end}") from error
@@ -94,11 +95,11 @@ def configure(keeper: int) -> None:
     """Bridge, pool and profile; what exists is set to the same again."""
     programs = state.INSIDE / "guest"
     preseed = _PRESEED.format(cgroup=state.TITLE, programs=programs)
-    holder.run_in(keeper, "host", ["lxd", "init", "--preseed"], stdin=preseed)
+    holder.run_in(keeper, "host", runtime.current().preseed, stdin=preseed)
 
 
 def lxc(keeper: int, *command: str) -> str:
-    return holder.run_in(keeper, "host", ["lxc", *command])
+    return holder.run_in(keeper, "host", [runtime.current().client, *command])
 
 
 def images(keeper: int) -> set[str]:

@@ -16,8 +16,6 @@ PACKAGES = (
     "iproute2",
     "iptables",
     "iputils-ping",
-    "lxd",
-    "lxd-client",
     "nftables",
     "squashfs-tools",
     "tcpdump",
@@ -27,8 +25,6 @@ TOOLS = (
     "debootstrap",
     "dnsmasq",
     "ip",
-    "lxc",
-    "lxd",
     "mksquashfs",
     "nsenter",
     "setpriv",
@@ -38,14 +34,14 @@ TOOLS = (
 _APT = Path("/etc/apt")
 
 
-def prepare() -> None:
+def prepare(packages: tuple[str, ...], tools: tuple[str, ...]) -> None:
     """Refuse a machine that cannot hold the lab, and install what a Debian machine lacks."""
     refuse_if_not_root()
     _refuse_if_not_debian()
-    missing = _missing_packages()
+    missing = _missing_packages((*PACKAGES, *packages))
     if missing:
         _install(missing)
-    for tool in TOOLS:
+    for tool in (*TOOLS, *tools):
         if shutil.which(tool) is None:
             raise LabError(f"{tool}: not in PATH though its package is installed; look at PATH")
 
@@ -97,14 +93,14 @@ def _os_release() -> dict[str, str]:
     return {name: "".join(shlex.split(value)) for name, _, value in pairs}
 
 
-def _missing_packages() -> list[str]:
+def _missing_packages(wanted: tuple[str, ...]) -> list[str]:
     listed = run(["dpkg-query", "-W", "-f", "${binary:Package} ${db:Status-Status}\n"])
     installed = {
         line.split()[0].partition(":")[0]
         for line in listed.splitlines()
         if line.endswith(" installed")
     }
-    return [package for package in PACKAGES if package not in installed]
+    return [package for package in wanted if package not in installed]
 
 
 def _install(missing: list[str]) -> None:
