@@ -149,6 +149,42 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
             ),
         )
     ],
+    "somebody wrote with nft into the tables of iptables": [
+        (
+            "guest",
+            script(
+                "iptables -P FORWARD DROP; iptables -A FORWARD -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT;",
+                " iptables -A FORWARD -p tcp -m multiport --dports 22,80 -d 10.4.0.11 -m comment --comment x -j ACCEPT;",
+                " iptables -A FORWARD -p icmp -m icmp --icmp-type 8 -m mark ! --mark 5 -d 10.4.0.11 -j ACCEPT;",
+                " iptables -A FORWARD -d 10.4.0.10 -p tcp -j REJECT --reject-with tcp-reset;",
+                " iptables -t nat -A PREROUTING -m addrtype --dst-type LOCAL -p tcp --dport 81 -j DNAT --to-destination 10.4.0.11:80;",
+                " iptables -t nat -A POSTROUTING -s 10.4.0.0/24 ! -o br-app -j MASQUERADE;",
+                " nft 'add rule ip filter FORWARD ip saddr { 10.4.0.10, 10.4.0.11 } accept';",
+                " nft 'add rule ip nat PREROUTING ip daddr { 192.0.2.1, 192.0.2.2 } return'",
+            ),
+        )
+    ],
+    "a base chain of nft in a table of iptables": [
+        (
+            "guest",
+            script(
+                "iptables -A FORWARD -d 10.4.0.0/24 -j ACCEPT;",
+                " nft 'add chain ip filter mine { type filter hook forward priority 10; policy drop; }';",
+                " nft 'add rule ip filter mine ct state established,related counter accept';",
+                " nft 'add rule ip filter mine tcp dport { 80, 82 } counter accept'",
+            ),
+        )
+    ],
+    "a rule of nft at which iptables-save gives up": [
+        (
+            "guest",
+            script(
+                "iptables -A FORWARD -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT;",
+                " iptables -A FORWARD -p tcp --dport 80 -m comment --comment web -j ACCEPT;",
+                " nft 'add rule ip filter FORWARD meta pkttype host counter drop'",
+            ),
+        )
+    ],
     "an nft table drops by a set": [("host", f"nft -f - <<'X'\n{BY_SET}\nX")],
     "an accept in one table, a drop in the next": [("host", f"nft -f - <<'X'\n{TWO_TABLES}\nX")],
     "the state is invalid on the way back": [

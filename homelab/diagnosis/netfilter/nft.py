@@ -1,7 +1,7 @@
-"""The tables of ``nft list ruleset``, JSON or text, except those that iptables-nft owns."""
+"""The tables of ``nft list ruleset``, JSON or text; those that iptables-nft printed are completed by them."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -9,6 +9,7 @@ from homelab.diagnosis.netfilter.nft_expressions import Scope
 from homelab.diagnosis.netfilter.nft_fields import Links
 from homelab.diagnosis.netfilter.nft_kinds import Json
 from homelab.diagnosis.netfilter.nft_listing import objects
+from homelab.diagnosis.netfilter.nft_mixed import completed
 from homelab.diagnosis.netfilter.nft_statements import steps, too_deep
 from homelab.diagnosis.netfilter.nft_text import Key, Lines, rendered, rule_lines, tables
 from homelab.diagnosis.netfilter.nft_words import UnreadableError
@@ -17,8 +18,8 @@ from homelab.diagnosis.netfilter.rules import Chain, Hook, Match, Opaque, Rule, 
 
 _ON_DEVICES = frozenset({"ingress", "egress"})
 
-Owned = Collection[tuple[str, str]]
-"""Family and name of the tables that ``iptables-nft-save`` has shown already."""
+Owned = Mapping[tuple[str, str], Table]
+"""By family and name, the tables that ``iptables-nft-save`` has shown already."""
 
 # Names of priorities that nft(8) gives; the JSON has numbers.
 _PRIORITIES = {
@@ -40,11 +41,18 @@ class _Draft:
     sets: dict[str, object] = field(default_factory=dict)
 
     @property
-    def has_text(self) -> bool:
-        """Whether a statement has no form in JSON: nft then puts its text there."""
+    def names(self) -> Iterable[str]:
+        return {**dict.fromkeys(self.chains), **dict.fromkeys(self.rules)}
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether statements have no form in JSON: nft puts their text there, or no more than ``xt``."""
         listed = (each.get("expr") for rules in self.rules.values() for each in rules)
         return any(
-            isinstance(one, str) for each in listed if isinstance(each, list) for one in each
+            isinstance(one, str) or (isinstance(one, dict) and "xt" in one)
+            for each in listed
+            if isinstance(each, list)
+            for one in each
         )
 
 
@@ -56,15 +64,19 @@ def parse(text: str, listing: str, owned: Owned, links: Links) -> tuple[Table, .
     """The tables in the JSON ``text``; ``listing`` is the same ruleset as ``nft -a`` prints it.
 
     The listing serves where a table has no JSON, or where a statement has no form in it: a chain without a
-    name is then the text of it.
+    name is then the text of it, and a match of xtables what libxtables makes of it (iptables-save prints nothing
+    of a table in which somebody wrote with nft too).
     """
     lines = rule_lines(listing)
     drafts = _drafts(_objects(text)) if text.strip() else {}
-    told = {key: each for key, each in drafts.items() if not each.has_text}
+    told = {key: each for key, each in drafts.items() if key in owned or not each.is_partial}
     if not tables(listing) <= told.keys() | set(owned):
         drafts = {**drafts, **_listed(listing, is_alone=not text.strip()), **told}
     return tuple(
-        _table(key, draft, lines, links) for key, draft in drafts.items() if key not in owned
+        _completed(owned[key], draft, lines, links)
+        if key in owned
+        else _table(key, draft, lines, links)
+        for key, draft in drafts.items()
     )
 
 
@@ -109,18 +121,30 @@ def _drafts(given: Iterable[tuple[str, Json]]) -> dict[tuple[str, str], _Draft]:
     return drafts
 
 
+def _completed(saved: Table, draft: _Draft, lines: Mapping[Key, Lines], links: Links) -> Table:
+    build = _builder((saved.family, saved.name), draft, lines, links)
+    return completed(saved, draft.names, draft.rules, build)
+
+
 def _table(key: tuple[str, str], draft: _Draft, lines: Mapping[Key, Lines], links: Links) -> Table:
+    build = _builder(key, draft, lines, links)
+    return Table("nft", *key, {each: build(each) for each in draft.names})
+
+
+def _builder(
+    key: tuple[str, str], draft: _Draft, lines: Mapping[Key, Lines], links: Links
+) -> Callable[[str], Chain]:
     scope = Scope(_settled(draft), links)
-    names = {**dict.fromkeys(draft.chains), **dict.fromkeys(draft.rules)}
-    chains = {}
-    for name in names:
+
+    def build(name: str) -> Chain:
         texts = lines.get((*key, name), Lines())
         given = draft.rules.get(name, ())
         rules = tuple(
             _rule(key, name, index, each, texts, scope) for index, each in enumerate(given)
         )
-        chains[name] = _chain(key, name, draft.chains.get(name, {}), rules, texts.devices)
-    return Table("nft", *key, chains)
+        return _chain(key, name, draft.chains.get(name, {}), rules, texts.devices)
+
+    return build
 
 
 def _settled(draft: _Draft) -> Mapping[str, object]:

@@ -24,11 +24,15 @@ def read(namespace: Namespace) -> Ruleset:
     ]
     native, trouble = _native(texts, tables, namespace)
     both = tuple(trouble)
+    # What iptables-nft could not print, nft has listed.
+    listed = bool(native) and not trouble
     unread = {
-        4: (*_missing(namespace, _IPTABLES[:2], texts), *both),
-        6: (*_missing(namespace, _IPTABLES[2:], texts), *both),
+        4: (*_missing(namespace, _IPTABLES[listed:2], texts), *both),
+        6: (*_missing(namespace, _IPTABLES[2 + listed :], texts), *both),
     }
-    return Ruleset((*tables, *native), unread)
+    read = {(each.tool, each.family, each.name) for each in native}
+    alone = [each for each in tables if (each.tool, each.family, each.name) not in read]
+    return Ruleset((*alone, *native), unread)
 
 
 def _missing(
@@ -42,8 +46,8 @@ def _missing(
 def _native(
     texts: Mapping[str, str], tables: list[Table], namespace: Namespace
 ) -> tuple[tuple[Table, ...], list[Unread]]:
-    """The tables that only nft knows, and what is missing of them."""
-    owned = {(each.family, each.name) for each in tables if each.tool.endswith("-nft")}
+    """What nft tells: tables of its own, those of iptables-nft completed, and what is missing."""
+    owned = {(each.family, each.name): each for each in tables if each.tool.endswith("-nft")}
     listing = texts.get("nft", "")
     text = texts.get("nft-json", "")
     if not text.strip() and (not listing.strip() or "nft" in namespace.unread):
