@@ -71,4 +71,4 @@ def _is_plain(left: object) -> bool:
         return _is_plain(inner[0])
     if kind == "meta" and isinstance(inner, dict):
         return str(inner.get("key")) in _META
-    return kind == "payload"
+    return str(kind) == "payload"
