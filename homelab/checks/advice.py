@@ -7,6 +7,7 @@ from homelab.checks.lab import best_route, client, command, route_text
 from homelab.checks.rules import accepts, has_raw_drop, raw_accepts
 from homelab.checks.seen import Group, Seen, aims, networks
 from homelab.model.finding import Case, Fix
+from homelab.model.lxc import starting, typed_key
 from homelab.model.operation import SetSysctl
 from homelab.model.place import Place, guest_of
 from homelab.model.snapshot import Snapshot
@@ -60,8 +61,8 @@ def _names(group: Group) -> str:
 
 def sysctl_fix(seen: Seen, key: str, value: str) -> Fix:
     was = seen.here.sysctls.get(key, "0") if seen.here else "0"
-    kept = "; `homelab apply` keeps it over a restart" if seen.is_wanted else ""
-    text = f"set {key}={value} in {seen.at}{kept}"
+    stays = "; `homelab apply` keeps it over a restart" if seen.is_wanted else ""
+    text = f"set {key}={value} in {seen.at}{stays}"
     passed = f"whatever {key}={was} kept from passing {seen.at}, as far as its firewall lets it"
     return Fix(text, (SetSysctl(seen.at, key, value, was),), opens=(passed,))
 
@@ -160,9 +161,14 @@ def by_hand(group: Group, _: str) -> Fix:
     return Fix(text, commands=lines, opens=opens(group))
 
 
-def of_instance(case: Case, place: Place, *words: str) -> str:
-    """What a person asks of LXD or Incus about a guest: ``lxc start web``."""
-    return shlex.join((client(case.snapshot), *words, guest_of(place) or place))
+def started(case: Case, place: Place, *, again: bool = False) -> str:
+    """How a person starts a guest: ``lxc start web``, or again: ``lxc restart web``."""
+    return shlex.join(starting(case.snapshot.runtime, guest_of(place) or place, again=again))
+
+
+def kept(case: Case, place: Place, key: str, value: str) -> str:
+    """How a person sets a key of a guest: ``lxc config set web KEY=VALUE``."""
+    return typed_key(case.snapshot.runtime, guest_of(place) or place, key, value)
 
 
 def device_key(snapshot: Snapshot, instance: str, device: str, setting: str) -> str:

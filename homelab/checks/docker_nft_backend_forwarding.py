@@ -25,7 +25,7 @@ Undo: unset the key, and restart the guest.
 
 from collections.abc import Iterator
 
-from homelab.checks.advice import of_instance
+from homelab.checks.advice import kept
 from homelab.checks.fault import Fault
 from homelab.checks.lab import command, judged_names
 from homelab.checks.silence import severity, silent
@@ -56,11 +56,8 @@ def sees(case: Case) -> Iterator[Finding]:
 
 
 def _finding(case: Case, place: Place, key: str) -> Finding:
-    kept = (
-        (f"{of_instance(case, place, 'config', 'set')} linux.sysctl.{key}=1",)
-        if place.startswith("guest:")
-        else ()
-    )
+    is_guest = place.startswith("guest:")
+    before = (kept(case, place, f"linux.sysctl.{key}", "1"),) if is_guest else ()
     return Finding(
         CODE,
         severity(case, place),
@@ -69,7 +66,7 @@ def _finding(case: Case, place: Place, key: str) -> Finding:
         fix=Fix(
             f"set {key}=1 in {place} before dockerd starts",
             commands=(
-                *kept,
+                *before,
                 command(case, place, "sysctl", "-w", f"{key}=1"),
                 command(case, place, "systemctl", "start", "docker"),
             ),

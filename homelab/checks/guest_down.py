@@ -25,7 +25,7 @@ Undo: `lxc stop NAME`.
 
 from collections.abc import Iterator
 
-from homelab.checks.advice import of_instance
+from homelab.checks.advice import started
 from homelab.checks.fault import Fault, Told, by_place
 from homelab.checks.lab import declared_names
 from homelab.checks.seen import Group, Seen
@@ -61,7 +61,7 @@ def tells(group: Group) -> Told:
 
 
 def _fix(case: Case, place: Place) -> Fix:
-    return Fix(f"start {place}", commands=(of_instance(case, place, "start"),))
+    return Fix(f"start {place}", commands=(started(case, place),))
 
 
 def sees(case: Case) -> Iterator[Finding]:

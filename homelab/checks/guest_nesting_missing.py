@@ -25,7 +25,7 @@ Undo: `lxc config unset NAME security.nesting`, and restart.
 
 from collections.abc import Iterator
 
-from homelab.checks.advice import APPLY, of_instance
+from homelab.checks.advice import APPLY, kept, started
 from homelab.checks.fault import Fault
 from homelab.checks.lab import judged_names
 from homelab.checks.silence import is_silent
@@ -40,7 +40,8 @@ TRUE = ("true", "1", "yes", "on")
 
 def sees(case: Case) -> Iterator[Finding]:
     runtime = case.snapshot.runtime
-    for each in runtime.instances if runtime else ():
+    is_known = runtime is not None and runtime.name != "lxc"
+    for each in runtime.instances if runtime and is_known else ():
         place = guest(each.name)
         wanted = place in case.snapshot.daemons or bool(judged_names(case, place))
         if wanted and each.expanded_config.get(KEY, "").casefold() not in TRUE:
@@ -62,11 +63,12 @@ def _finding(case: Case, place: Place, instance: Instance) -> Finding:
 
 
 def _commands(case: Case, instance: Instance) -> tuple[str, ...]:
-    if case.inventory.guest(instance.name) is not None:
+    runtime = case.snapshot.runtime
+    can_apply = runtime is not None and not runtime.is_plain
+    if can_apply and case.inventory.guest(instance.name) is not None:
         return (APPLY,)
     place = guest(instance.name)
-    setting = f"{of_instance(case, place, 'config', 'set')} {KEY}=true"
-    return setting, of_instance(case, place, "restart")
+    return kept(case, place, KEY, "true"), started(case, place, again=True)
 
 
 FAULT = Fault(CODE, "a guest with Docker lacks nesting", __doc__, sees=sees)

@@ -24,7 +24,7 @@ Undo: set the key to what it was; `lxc config unset NAME raw.lxc`.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from homelab.checks.advice import of_instance, sysctl_fix
+from homelab.checks.advice import kept, started, sysctl_fix
 from homelab.checks.fault import Fault, Told
 from homelab.checks.guest_forwarding_off import is_forwarding
 from homelab.checks.lab import judged_names
@@ -34,7 +34,7 @@ from homelab.model.finding import Case, Finding, Fix
 from homelab.model.place import Place
 
 CODE = "guest-sysctl-readonly"
-RAW = '"lxc.mount.auto = proc:rw sys:mixed"'
+RAW = "lxc.mount.auto = proc:rw sys:mixed"
 
 
 def claims(seen: Seen) -> bool:
@@ -56,14 +56,14 @@ def tells(group: Group) -> Told:
 
 
 def _writable(case: Case, place: Place) -> str:
-    return f"{of_instance(case, place, 'config', 'set')} raw.lxc {RAW}"
+    return kept(case, place, "raw.lxc", RAW)
 
 
 def sees(case: Case) -> Iterator[Finding]:
     quiet = {place for place, _ in silent(case)}
     for place, here in sorted(case.snapshot.namespaces.items()):
         if here.read_only_sysctls and (place in case.snapshot.daemons or place in quiet):
-            restart = of_instance(case, place, "restart")
+            restart = started(case, place, again=True)
             yield Finding(
                 CODE,
                 "warning",

@@ -3,9 +3,11 @@
 import shlex
 from collections.abc import Iterator
 
+from homelab.model import lxc
 from homelab.model.docker import Attachment, Daemon, DockerContainer, DockerNetwork
 from homelab.model.finding import Case, NetworkName
 from homelab.model.kernel import LinkAddress, Namespace, NextHop, Route
+from homelab.model.lxc import entering
 from homelab.model.place import HOST, ROUTER, Address, Network, Place, guest_of
 from homelab.model.snapshot import Snapshot
 
@@ -90,8 +92,7 @@ def masquerades(network: DockerNetwork) -> bool:
 
 def client(snapshot: Snapshot) -> str:
     """The program with which a person talks to the daemon that runs the guests."""
-    runtime = snapshot.runtime
-    return "incus" if runtime is not None and runtime.name == "incus" else "lxc"
+    return lxc.client(snapshot.runtime.name if snapshot.runtime else "")
 
 
 def command(case: Case, place: Place, *words: str) -> str:
@@ -104,9 +105,9 @@ def _entrance(case: Case, place: Place) -> tuple[str, ...]:
     kind, _, name = place.partition(":")
     inside = guest_of(place)
     if kind == "guest":
-        return client(snapshot), "exec", name, "--"
+        return entering(snapshot.runtime, name)
     if kind == "container" and inside is not None:
-        apart = () if inside == HOST else (client(snapshot), "exec", inside, "--")
+        apart = () if inside == HOST else entering(snapshot.runtime, inside)
         return (*apart, "docker", "exec", name.partition("/")[2])
     if kind == "netns":
         return "ip", "netns", "exec", name

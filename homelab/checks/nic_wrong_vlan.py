@@ -23,6 +23,8 @@ Opens: that VLAN, to the guest; it leaves the other one.
 Undo: set the key to what it was.
 """
 
+import shlex
+
 from homelab.checks.advice import device_key
 from homelab.checks.fault import Fault, Told
 from homelab.checks.seen import Group, Seen, aims
@@ -55,14 +57,26 @@ def tells(group: Group) -> Told:
     )
 
 
+def _setting(seen: Seen, instance: str, device: str, vlan: int) -> Fix:
+    runtime, known = seen.snapshot.runtime, seen.snapshot.instance(instance)
+    text = f"set the key vlan of {instance}'s {device} to {vlan}"
+    if runtime is not None and known is not None and runtime.is_plain:
+        found = known.config.get(f"proxmox.{device}", "")
+        number, _, words = found.partition("=")
+        rest = [each for each in words.split(",") if not each.startswith("tag=")]
+        line = shlex.join(("pct", "set", instance, f"--{number}", ",".join((*rest, f"tag={vlan}"))))
+        by_hand = f"; lxc.net.N.veth.vlan.id in /var/lib/lxc/{instance}/config, and start it again"
+        return Fix(text, commands=(line,)) if number else Fix(text + by_hand)
+    return Fix(text, commands=(device_key(seen.snapshot, instance, device, f"vlan={vlan}"),))
+
+
 def _of_lxd(group: Group, found: Refused, instance: str, device: str) -> Told:
     seen = group[0]
     own = pvid(found.link) or 0 if found.by_filter else found.own_vlan
-    line = device_key(seen.snapshot, instance, device, f"vlan={found.vlan}")
     return Told(
         f"{seen.at}: the NIC {device} of {instance} is in {called(own)}, and packets for {aims(group)} come in "
         f"{called(found.vlan)}, {seen.cause.text}",
-        Fix(f"set the key vlan of {instance}'s {device} to {found.vlan}", commands=(line,)),
+        _setting(seen, instance, device, found.vlan),
     )
 
 

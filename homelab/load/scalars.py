@@ -11,7 +11,7 @@ from homelab.model.inventory import Connection, Destination, Port
 from homelab.model.place import Address, Network
 from homelab.model.trace import Outcome
 
-RUNTIMES = ("auto", "lxd", "incus")
+RUNTIMES = ("auto", "lxd", "incus", "lxc", "proxmox")
 KINDS = ("linux", "openwrt", "routeros", "opnsense", "unifi")
 EGRESS = ("routed", "masquerade")
 INGRESS = ("open", "none")
@@ -48,9 +48,7 @@ def _subnet_of(family: int, example: str) -> tuple[PlainValidator, WithJsonSchem
 _LABEL = r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$"
 _WORD = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,47}$"
 
-Instance = Annotated[
-    str, *_is(words.instance_name, pattern="^[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?$")
-]
+Instance = Annotated[str, *_is(words.instance_name, pattern="^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Label = Annotated[str, *_is(words.label, pattern=_LABEL)]
 Word = Annotated[str, *_is(words.word, pattern=_WORD)]
 NetworkName = Annotated[str, *_is(words.network_name, pattern=_WORD)]

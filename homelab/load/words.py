@@ -13,7 +13,8 @@ from homelab.model.inventory import Connection, Port
 from homelab.model.place import Address, Network
 
 # LXD, "Instance properties": letters, digits and dashes, no digit or dash first, no dash last.
-_INSTANCE = re.compile(r"[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+# LXD and Incus take host names; liblxc more, and a guest of Proxmox is called by its number.
+_INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 # Docker, daemon/names: [a-zA-Z0-9][a-zA-Z0-9_.-]; the length is ours, for the names derived from it.
 _DOCKER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,47}")
@@ -74,9 +75,8 @@ def _text(value: object, example: str) -> str:
 
 
 def instance_name(value: object) -> str:
-    return _matching(
-        value, _INSTANCE, "a guest name", "letters, digits and dashes, a letter first, at most 63"
-    )
+    allowed = "letters, digits and . _ - behind a letter or digit, at most 63"
+    return _matching(value, _INSTANCE, "a guest name", allowed)
 
 
 def label(value: object) -> str:

@@ -68,7 +68,7 @@ class Router:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A machine that runs guests; ``runtime`` is lxd, incus or auto."""
+    """A machine that runs guests; ``runtime`` is lxd, incus, lxc, proxmox or auto."""
 
     name: str
     connection: Connection = Connection()

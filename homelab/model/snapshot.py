@@ -54,6 +54,11 @@ class Snapshot:
             return None
         return next((each for each in self.runtime.instances if each.name == name), None)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether what runs the guests has no API: then nothing can be kept there, nor marked."""
+        return self.runtime is not None and self.runtime.is_plain
+
     def owns(self, inside: str, network: DockerNetwork) -> bool:
         """Whether a Docker network in a guest is homelab's: by its label, or since it was adopted."""
         return network.labels.get(LABEL) == f"{inside}/{network.name}" or self.adopted(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TypeAlias, assert_never
 
+from homelab.model import lxc
 from homelab.model import operation as op
 from homelab.model.docker import Attachment, DockerNetwork
 from homelab.model.inverse import inverse
@@ -21,12 +22,11 @@ Kernel: TypeAlias = (
     | op.KeepSysctl
     | op.ForgetSysctl
 )
-CLIENTS = {"lxd": "lxc", "incus": "incus"}
 
 
 def commands(operation: op.Operation, snapshot: Snapshot) -> tuple[str, ...]:
     """Shell commands that do what the operation does, quoted, to be typed on the host."""
-    client = CLIENTS.get(snapshot.runtime.name if snapshot.runtime else "", "lxc")
+    client = lxc.client(snapshot.runtime.name if snapshot.runtime else "")
     place = snapshot.resolve(operation.place)
     return tuple(_enter(place, snapshot, client, words) for words in _words(operation, client))
 
@@ -44,10 +44,11 @@ def _enter(place: Place, snapshot: Snapshot, client: str, words: list[str]) -> s
         return line if words[0] != "#" else " ".join(words)
     kind, _, name = place.partition(":")
     if kind == "guest":
-        return f"{client} exec {shlex.quote(name)} -- {line}"
+        return f"{shlex.join(lxc.entering(snapshot.runtime, name))} {line}"
     if kind == "container":
         inside, _, app = name.partition("/")
-        return f"{client} exec {shlex.quote(inside)} -- docker exec {shlex.quote(app)} {line}"
+        entrance = shlex.join(lxc.entering(snapshot.runtime, inside))
+        return f"{entrance} docker exec {shlex.quote(app)} {line}"
     named = next((alias for alias, real in snapshot.aliases.items() if real == place), place)
     if named.startswith("netns:"):
         return f"ip netns exec {shlex.quote(named.removeprefix('netns:'))} {line}"

@@ -58,7 +58,7 @@ def _nothing(snapshot: Snapshot) -> Iterator[str]:
         count = len(runtime.instances)
         yield f"no container network was found in the {count} guests of {runtime.name} on this machine"
         return
-    yield "no container network was found: this machine has no LXD or Incus that answers"
+    yield "no container network was found: this machine has no guests of LXD, Incus, LXC or Proxmox"
     named = sorted(each[6:] for each in snapshot.namespaces if each.startswith("netns:"))
     if named:
         names = plain(", ".join(named[:NAMED])) + (", …" if len(named) > NAMED else "")

@@ -115,7 +115,8 @@ class GuestNetwork(Resource):
     def adoptable(
         cls, inventory: Inventory, snapshot: Snapshot
     ) -> Iterator[tuple[Self, tuple[Operation, ...]]]:
-        for each in (network for one in local_guests(inventory) for network in one.networks):
+        guests = () if snapshot.is_plain else local_guests(inventory)
+        for each in (network for one in guests for network in one.networks):
             daemon, instance = snapshot.daemon(each.guest), snapshot.instance(each.guest)
             there = docker_network(daemon, each.name) if daemon else None
             if there and instance and not _is_ours(there, each.guest, snapshot) and there.subnets:

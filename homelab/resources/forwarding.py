@@ -12,7 +12,7 @@ from typing import Literal, Self
 
 from homelab.model.inventory import Inventory
 from homelab.model.kernel import Namespace
-from homelab.model.lxc import MARK
+from homelab.model.lxc import MARK, typed_key
 from homelab.model.operation import (
     ForgetSysctl,
     KeepSysctl,
@@ -74,6 +74,16 @@ class Forwarding(Resource):
                 if key.startswith(WAS) and here is not None:
                     setting = key.removeprefix(WAS)
                     yield cls(guest(instance.name), setting, here.sysctls.get(setting, ""), was)
+
+    def obstacles(self, snapshot: Snapshot) -> Iterator[str]:
+        """Plain LXC and Proxmox have no place for a mark, so what is set in a guest stays its owner's."""
+        if self.place != HOST and snapshot.is_plain:
+            name = guest_of(self.place) or ""
+            typed = typed_key(snapshot.runtime, name, f"linux.sysctl.{self.setting}", self.value)
+            yield (
+                f"guest {name}: {self.setting} is {self._now(snapshot)}, and no API keeps it; "
+                f"`{typed}`, and start the guest again"
+            )
 
     def create(self, snapshot: Snapshot) -> tuple[Operation, ...]:
         now = self._now(snapshot)

@@ -57,6 +57,8 @@ class GuestAddress(Resource):
 
     @classmethod
     def desired(cls, inventory: Inventory, snapshot: Snapshot) -> Iterator[Self]:
+        if snapshot.is_plain:
+            return
         marked = {(each.name, each.device): dict(each.was) for each in cls.actual(snapshot)}
         for each in local_guests(inventory):
             instance, device = snapshot.instance(each.name), each.nic.name
@@ -89,7 +91,7 @@ class GuestAddress(Resource):
         """Addresses that the guest's own device has already; destroy takes them away like any of ours."""
         for each in local_guests(inventory):
             instance, device = snapshot.instance(each.name), each.nic.name
-            if instance is None:
+            if instance is None or snapshot.is_plain:
                 continue
             own, ours = instance.devices.get(device, {}), _marks(instance).get(device, {})
             keys = {key: own[key] for key in KEYS.values() if key in own and key not in ours}

@@ -52,6 +52,8 @@ class GuestSetting(Resource):
 
     @classmethod
     def desired(cls, inventory: Inventory, snapshot: Snapshot) -> Iterator[Self]:
+        if snapshot.is_plain:
+            return
         ours = {each.key: each for each in cls.actual(snapshot)}
         for each in local_guests(inventory):
             instance = snapshot.instance(each.name)

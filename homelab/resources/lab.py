@@ -1,5 +1,6 @@
 """What several kinds ask of an inventory and a snapshot: which guests are here, and what they run."""
 
+import shlex
 from collections.abc import Iterator
 from hashlib import blake2s
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 from homelab.model.docker import LABEL, Daemon, DockerNetwork
 from homelab.model.inventory import ContainerNetwork, Guest, Host, Inventory
 from homelab.model.kernel import MAIN, Link, Namespace, Route
+from homelab.model.lxc import client, entering, starting
 from homelab.model.operation import MarkRoute, Operation
 from homelab.model.place import Address, Network, Place, guest, guest_of
 from homelab.model.resource import Key
@@ -75,17 +77,23 @@ def docker_network(daemon: Daemon, name: str) -> DockerNetwork | None:
 
 def why_no_daemon(name: str, snapshot: Snapshot) -> str:
     instance = snapshot.instance(name)
-    client = "incus" if snapshot.runtime and snapshot.runtime.name == "incus" else "lxc"
+    runtime = snapshot.runtime
     missing = str(snapshot.unread.get(guest(name), "")).startswith("there is no such guest")
-    if instance is None and (snapshot.runtime is not None or missing):
-        return f"guest {name}: there is no such guest on this host; `{client} launch IMAGE {name}`"
+    if instance is None and (runtime is not None or missing):
+        return f"guest {name}: there is no such guest on this host; {_making(snapshot, name)}"
     if instance is not None and not instance.is_running:
-        return f"guest {name}: it is {instance.status.lower()}; `{client} start {name}`"
+        return f"guest {name}: it is {instance.status.lower()}; `{shlex.join(starting(runtime, name))}`"
     place = guest(name)
     why = (
         snapshot.unread.get(f"{place}/docker") or snapshot.unread.get(place) or "no Docker answers"
     )
-    return f"guest {name}: {why}; `{client} exec {name} -- docker info` tells more"
+    return f"guest {name}: {why}; `{shlex.join(entering(runtime, name))} docker info` tells more"
+
+
+def _making(snapshot: Snapshot, name: str) -> str:
+    if snapshot.runtime is not None and snapshot.runtime.is_plain:
+        return "make it first"
+    return f"`{client(snapshot.runtime.name if snapshot.runtime else '')} launch IMAGE {name}`"
 
 
 def link_towards(here: Namespace, address: Address) -> Link | None:

@@ -18,6 +18,7 @@ from homelab.model.trace import Target
 from homelab.system import docker_read, lxd_read
 from homelab.system.doors import Door
 from homelab.system.kernel_features import lacking
+from homelab.system.lxc_files import read_files
 from homelab.system.namespaces import read_namespace
 from homelab.system.netns_ids import inode
 from homelab.system.parse_sysctls import KEPT_FILE, parse_kept
@@ -58,7 +59,7 @@ class LiveSystem:
             sighting.enter_guests(monitored)
             sighting.ask(HOST)
             sighting.enter(named_doors())
-            runtime = sighting.result(f"{HOST}/lxd", asked)
+            runtime = sighting.result(f"{HOST}/lxd", asked) or self._plain(sighting, monitored)
             sighting.enter_guests(running(runtime))
             daemons = sighting.daemons()
             daemon_files = sighting.daemon_files()
@@ -76,6 +77,16 @@ class LiveSystem:
             daemon_files=daemon_files,
             lacks=lacking(),
         )
+
+    def _plain(self, sighting: Sighting, monitored: Mapping[str, int]) -> Runtime | None:
+        """The guests of plain LXC or Proxmox, on a machine where no LXD or Incus had a say."""
+        if self._kind in ("lxd", "incus") or f"{HOST}/lxd" in sighting.unread:
+            return None
+        found = read_files(monitored, self._kind)
+        if found.unread:
+            told = "; ".join(f"{path}: {why}" for path, why in found.unread.items())
+            sighting.unread[f"{HOST}/lxc"] = told
+        return found.runtime
 
     def look_again(self, before: Snapshot, places: Collection[Place]) -> Snapshot:
         """The snapshot with the kernels of these places read anew, and all else as it was.

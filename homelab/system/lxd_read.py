@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from homelab.errors import UnreadableError
-from homelab.model.lxc import Runtime
+from homelab.model.lxc import PLAIN, Runtime
 from homelab.system.parse_lxd import parse_runtime
 from homelab.system.reasons import reason, reasons
 from homelab.system.rows import listing
@@ -28,7 +28,9 @@ _VARIABLES = {"lxd": "LXD_DIR", "incus": "INCUS_DIR"}
 
 
 def sockets(environment: Mapping[str, str], kind: str = "auto") -> Iterator[str]:
-    """Where LXD and Incus listen, the most particular first; ``kind`` is lxd, incus or auto."""
+    """Where LXD and Incus listen, the most particular first; nowhere for a kind without an API."""
+    if kind in PLAIN:
+        return
     kinds = [kind] if kind in _PLACES else list(_PLACES)
     said = [environment[_VARIABLES[each]] for each in kinds if environment.get(_VARIABLES[each])]
     for folder in (*said, *(folder for each in kinds for folder in _PLACES[each])):

@@ -12,6 +12,7 @@ _PROC = Path("/proc")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 # liblxc names the process that watches over a guest (lxc_monitor in lxccontainer.c).
 _MONITOR = b"[lxc monitor]"
+_CGROUP = re.compile(r"^\d+:[^:]*:(?:/[^\n]*)?/lxc\.monitor[./](?P<name>[^/\n]+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +79,47 @@ def lxc_guests(processes: Processes) -> dict[str, int]:
 
 
 def _guest_of_monitor(pid: int) -> str | None:
+    here = _PROC / str(pid)
     try:
-        command = (_PROC / str(pid) / "cmdline").read_bytes().rstrip(b"\0")
-        owner = (_PROC / str(pid)).stat().st_uid
+        name = monitored((here / "cmdline").read_bytes(), _cgroups(here))
+        owner = here.stat().st_uid
     except OSError:
         return None
-    name = command.rpartition(b" ")[2].decode(errors="replace")
-    is_monitor = command.startswith(_MONITOR) and owner in (0, os.getuid()) and in_our_netns(pid)
-    return name if is_monitor and _NAME.fullmatch(name) else None
+    is_ours = owner in (0, os.getuid()) and in_our_netns(pid)
+    return name if name and is_ours and _NAME.fullmatch(name) else None
+
+
+def _cgroups(here: Path) -> str:
+    """Nothing on a kernel without them."""
+    try:
+        return (here / "cgroup").read_text("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+
+
+def monitored(command: bytes, cgroups: str) -> str | None:
+    """Pure. The guest over which a process watches, by its title, its words, or its cgroup.
+
+    A monitor in the foreground, as Proxmox starts it, keeps the words of lxc-start(1). One that a library
+    started is known by its cgroup, which is lxc.monitor.NAME, or lxc.monitor/NAME on Proxmox
+    (lxc.cgroup.dir.monitor in lxc.container.conf(5)).
+    """
+    if command.startswith(_MONITOR):
+        return command.rstrip(b"\0").rpartition(b" ")[2].decode(errors="replace")
+    words = command.decode(errors="replace").split("\0")
+    if words[0].rpartition("/")[2] == "lxc-start":
+        return _named(words[1:])
+    found = _CGROUP.search(cgroups)
+    return found["name"] if found else None
+
+
+def _named(words: list[str]) -> str | None:
+    """The value of -n or --name, which lxc-start(1) takes as getopt_long(3) does; else the last word."""
+    for option, value in zip(words, [*words[1:], ""], strict=True):
+        if option in ("-n", "--name"):
+            return value
+        if option.startswith("--name="):
+            return option.removeprefix("--name=")
+        if option.startswith("-n") and not option.startswith("--"):
+            return option[2:]
+    return next((each for each in reversed(words) if each and not each.startswith("-")), None)

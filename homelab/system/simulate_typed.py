@@ -49,6 +49,10 @@ def _entered(place: Place, words: tuple[str, ...]) -> tuple[Place, tuple[str, ..
     match words:
         case ("lxc" | "incus", "exec", name, "--", *rest) if place == HOST:
             return _entered(guest(name), tuple(rest))
+        case ("pct", "exec", name, "--", *rest) | ("lxc-attach", "-n", name, "--", *rest) if (
+            place == HOST
+        ):
+            return _entered(guest(name), tuple(rest))
         case ("ip", "netns", "exec", name, *rest) if place == HOST:
             return netns(name), tuple(rest)
         case ("ssh", _, *rest) if place == HOST:

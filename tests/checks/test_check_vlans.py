@@ -124,6 +124,25 @@ def test_the_pvid_of_a_nic_of_lxd_is_lxd_s_key(*, own: bool, line: str) -> None:
     assert finding.fix.commands == (line,)
 
 
+def test_the_vlan_of_a_nic_of_proxmox_is_set_by_pct() -> None:
+    line = "net0=name=eth0,bridge=br0,tag=30,type=veth"
+    snapshot = with_nic(captured_vlans.snapshot("vlan-pvid-mismatch"), own=True, vlan="30")
+    (web,) = snapshot.runtime.instances if snapshot.runtime else ()
+    kept = replace(web, config={"proxmox.eth0": line})
+
+    said = [
+        diagnose(UPLINK, replace(snapshot, runtime=Runtime(name, "", (each,)))).findings[0].fix
+        for name, each in (("proxmox", kept), ("lxc", web))
+    ]
+
+    assert [each.commands for each in said if each] == [
+        ("pct set web --net0 name=eth0,bridge=br0,type=veth,tag=20",),
+        (),
+    ]
+    assert said[1] is not None
+    assert said[1].text.endswith("/var/lib/lxc/web/config, and start it again")
+
+
 VLAN10 = Link(20, "eth0.10", "vlan", peer=2, options={"vlan_id": "10"})
 
 

@@ -16,6 +16,7 @@ from homelab.model.inventory import Connection, Port
 GOOD: list[tuple[Callable[[object], object], object, object]] = [
     (words.instance_name, "web-1", "web-1"),
     (words.instance_name, "no", "no"),
+    (words.instance_name, "101", "101"),
     (words.label, "10g", "10g"),
     (words.word, "my.pool", "my.pool"),
     (words.network_name, "apps_1.a", "apps_1.a"),
@@ -54,8 +55,8 @@ def test_a_word_means(parse: Callable[[object], object], written: object, meant:
 SSH = "allowed: local, none, netns://NAME, ssh://[USER@]HOST[:PORT]"
 PRIVATE = "use private addresses, such as 10.0.0.0/8"
 BAD: list[tuple[Callable[[object], object], object, str]] = [
-    (words.instance_name, "1a", '"1a" is not a guest name; allowed: letters, digits and dashes, a letter first, at most 63'),
-    (words.instance_name, "a" * 64, f'"{"a" * 59}…" is not a guest name; allowed: letters, digits and dashes, a letter first, at most 63'),
+    (words.instance_name, "-a", '"-a" is not a guest name; allowed: letters, digits and . _ - behind a letter or digit, at most 63'),
+    (words.instance_name, "a" * 64, f'"{"a" * 59}…" is not a guest name; allowed: letters, digits and . _ - behind a letter or digit, at most 63'),
     (words.instance_name, "a\x1b[2J", "'a\\x1b[2J' is not a guest name; "),
     (words.instance_name, ["a"], "a list stands here; write a value such as web"),
     (words.label, "-a", '"-a" is not a name; allowed: letters, digits and dashes, no dash first, at most 63'),

@@ -17,6 +17,7 @@ from homelab.model.plan import Plan
 from homelab.model.snapshot import Snapshot
 from homelab.planning.diff import actual_state, desired_state, diff, obstacles
 from homelab.planning.execute import execute, undo
+from homelab.resources.forwarding import Forwarding
 from homelab.resources.guest_address import GuestAddress
 from homelab.resources.instance import GuestSetting
 from homelab.system.simulated import SimulatedSystem
@@ -268,3 +269,29 @@ def test_the_connections_of_the_address_before_are_forgotten(
 
     assert [str(one) for each in gone for one in each.addresses] == forgotten
     assert all(each.place == HOST for each in gone)
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("lxc", "'lxc.sysctl.net.ipv4.ip_forward = 1' >>/var/lib/lxc/web/config"),
+        ("proxmox", "'lxc.sysctl.net.ipv4.ip_forward: 1' >>/etc/pve/lxc/web.conf"),
+    ],
+)
+def test_where_nothing_can_be_kept_the_owner_is_told_what_to_write(name: str, line: str) -> None:
+    """No key of a guest is planned, and what is not forwarding yet stands in the way."""
+    seen = replace(lab(), runtime=replace(lab().runtime or Runtime(name, ""), name=name))
+
+    assert desired_state(declared(), seen, KINDS) == {}
+    said = obstacles(desired_state(declared(), seen, (Forwarding,)), {}, seen)
+
+    assert [each.partition("`")[2].partition("`")[0] for each in said][:1] == [f"echo {line}"]
+    assert len(said) == 2
+
+
+def test_what_forwards_already_is_no_obstacle() -> None:
+    forwards = {"net.ipv4.ip_forward": "1", "net.ipv6.conf.all.forwarding": "1"}
+    here = Namespace(sysctls=forwards)
+    seen = replace(lab(), runtime=Runtime("lxc", ""), namespaces={guest("web"): here})
+
+    assert desired_state(declared(), seen, (Forwarding,)) == {}

@@ -12,7 +12,7 @@ from homelab.model.place import HOST, Place, guest
 from homelab.system import processes as module
 from homelab.system.doors import Door
 from homelab.system.netns_ids import parse_reply, request
-from homelab.system.processes import Process, host_pid, lxc_guests, parse_status, sweep
+from homelab.system.processes import Process, host_pid, lxc_guests, monitored, parse_status, sweep
 from homelab.system.whereabouts import (
     container_pid,
     container_places,
@@ -83,6 +83,24 @@ def test_only_a_monitor_of_root_in_our_own_network_makes_a_guest(
     monkeypatch.setattr(module, "in_our_netns", lambda pid: pid != 13)
 
     assert lxc_guests(seen | {23: Process(23, 13, (1,))}) == {"web": 20}
+
+
+@pytest.mark.parametrize(
+    ("command", "cgroups", "name"),
+    [
+        (b"[lxc monitor] /var/lib/lxc web\0", "", "web"),
+        (b"/usr/bin/lxc-start\0-F\0-n\x00101\0", "0::/lxc.monitor/101\n", "101"),
+        (b"lxc-start\0--name=web\0-F\0", "", "web"),
+        (b"lxc-start\0-nweb\0", "", "web"),
+        (b"lxc-start\0-F\0web\0", "", "web"),
+        (b"python3\0run.py\0", "1:name=x:/\n0::/lxc.monitor.web\n", "web"),
+        (b"init\0", "0::/a/lxc.payload.web/b/lxc.monitor.db/c\n", None),
+        (b"sh\0-c\0lxc-start -n web\0", "0::/\n", None),
+        (b"", "", None),
+    ],
+)
+def test_what_a_monitor_watches(command: bytes, cgroups: str, name: str | None) -> None:
+    assert monitored(command, cgroups) == name
 
 
 def test_routers_are_entered_as_the_inventory_says() -> None:
