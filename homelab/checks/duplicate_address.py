@@ -35,6 +35,7 @@ from homelab.model.snapshot import Snapshot
 CODE = "duplicate-address"
 SEVERAL = "several machines answer"
 """How a trace says that it depends on who answers first."""
+MACHINES = ("guest:", "netns:")
 LONGEST = 4
 """How many links may lie upon each other, a VLAN on a bridge on a bond."""
 
@@ -48,10 +49,10 @@ def claims(seen: Seen) -> bool:
 
 
 def _went_astray(seen: Seen) -> bool:
-    """Cheap to ask: nobody answered, several did, or the packet ended in a guest that it was not for."""
+    """Cheap to ask: nobody answered, several did, or the packet ended in a machine that it was not for."""
     if seen.cause.kind == "neighbour" or SEVERAL in seen.cause.text:
         return True
-    return seen.at != seen.place and seen.at.startswith("guest:")
+    return seen.at not in (seen.place, HOST, seen.router) and seen.at.startswith(MACHINES)
 
 
 def _blamed(seen: Seen, twice: dict[Address, tuple[Holder, ...]]) -> Address | None:

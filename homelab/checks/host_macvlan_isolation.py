@@ -37,7 +37,10 @@ OWN = "homelab0"
 
 
 def claims(seen: Seen) -> bool:
-    return seen.at == HOST and seen.cause.kind == "neighbour" and _macvlan(seen) is not None
+    """Nobody heard the host's question: said of the host, or of who would have heard it."""
+    unheard = (seen.cause.kind, seen.cause.stage) == ("link", "neighbour")
+    silent = unheard or (seen.at == HOST and seen.cause.kind == "neighbour")
+    return silent and not seen.is_return and _macvlan(seen) is not None
 
 
 def _hop(seen: Seen) -> Address:
@@ -45,10 +48,17 @@ def _hop(seen: Seen) -> Address:
     return route.via if route is not None and route.via is not None else seen.target
 
 
+def _link(seen: Seen) -> str | None:
+    """The link by which the host would send."""
+    route = chosen(seen, HOST)
+    own = seen.cause.oif if seen.at == HOST else None
+    return own or (route.link if route is not None else None)
+
+
 def _macvlan(seen: Seen) -> Link | None:
     """The macvlan link with the next hop's address whose parent the host sends by."""
     host = seen.snapshot.host_namespace
-    parents = {each.index for each in (host.links if host else ()) if each.name == seen.cause.oif}
+    parents = {each.index for each in (host.links if host else ()) if each.name == _link(seen)}
     for place, there in seen.snapshot.namespaces.items():
         holding = {each.link for each in there.addresses if each.interface.ip == _hop(seen)}
         for link in there.links if place != HOST else ():
@@ -60,7 +70,7 @@ def _macvlan(seen: Seen) -> Link | None:
 
 
 def _fix(group: Group) -> Fix:
-    seen, parent = group[0], group[0].cause.oif or "eth0"
+    seen, parent = group[0], _link(group[0]) or "eth0"
     ip = ("ip", *(("-6",) if seen.version == 6 else ()))
     route = chosen(seen, HOST)
     steps = [
@@ -79,9 +89,10 @@ def _fix(group: Group) -> Fix:
 def tells(group: Group) -> Told:
     seen = group[0]
     return Told(
-        f"host: packets to {aims(group)} go by {seen.cause.oif} to {_hop(seen)}, a macvlan on that very link, which the "
+        f"host: packets to {aims(group)} go by {_link(seen)} to {_hop(seen)}, a macvlan on that very link, which the "
         "host cannot reach",
         _fix(group),
+        at=HOST,
     )
 
 

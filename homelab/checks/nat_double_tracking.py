@@ -10,9 +10,10 @@ Look, on the host:
     conntrack -S
 
 Why: the host masquerades a packet, sends it into a veth pair whose other end is a port of another bridge of its own, and
-br_netfilter shows it to connection tracking once more. There it begins a second connection, with the same answer as
-the first one: the kernel refuses the second and drops the packet (nf_conntrack_confirm). See incus-os
-pull request 1261.
+br_netfilter shows it to the rules and to connection tracking once more. Rules that let the packet in by its first
+link know nothing of the bridge, and drop it; what the host sends itself is dropped because it leaves by another link
+than it was masqueraded for (nf_nat_oif_changed); and a second connection with the same answer as the first one is
+refused (nf_conntrack_confirm). See incus-os pull request 1261.
 
 Fix: bridged frames are not shown to iptables, where nothing on this host depends on it:
 
@@ -38,14 +39,16 @@ from homelab.model.place import HOST, ROUTER, Place
 
 CODE = "nat-double-tracking"
 KEYS = {4: "net.bridge.bridge-nf-call-iptables", 6: "net.bridge.bridge-nf-call-ip6tables"}
+TRANSLATED = "source translated"
+"""How a hop says that its place changed the source."""
 _TRANSLATES = re.compile(r"-j (MASQUERADE|SNAT)\b|\b(masquerade|snat)\b(?!.*\{$)")
 
 
 def claims(seen: Seen) -> bool:
     """A frame on a bridge, dropped in a place that has translated the same packet before."""
-    again = seen.is_bridged and seen.by_firewall and seen.trace.rewritten_source is not None
+    again = seen.is_bridged and seen.by_firewall
     before = (each for each in seen.trace.forward if each.at == seen.at)
-    return again and any(each.stage == "postrouting" for each in before)
+    return again and any(each.text.startswith(TRANSLATED) for each in before)
 
 
 def tells(group: Group) -> Told:

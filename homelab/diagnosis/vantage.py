@@ -133,7 +133,14 @@ def _uplink(host: Box, family: int, named: str | None) -> LinkAddress | str:
     ]
     if not own:
         return f"lan: the host's uplink {link} has no IPv{family} address"
-    return min(own, key=lambda each: each.secondary)
+    hop = host.tables.lookup(Question(NOWHERE[family])).hop
+    gateway = hop.via if hop else None
+    return min(own, key=lambda each: (not _holds(each, gateway), each.secondary))
+
+
+def _holds(own: LinkAddress, gateway: Address | None) -> bool:
+    network = own.interface.network
+    return gateway is not None and gateway.version == network.version and gateway in network
 
 
 def _lan(world: World, family: int, named: str | None) -> Vantage | str:

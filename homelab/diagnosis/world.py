@@ -72,9 +72,16 @@ class World:
             box = self.box(waiting.pop())
             links = [(box.place, each) for each in box.here.links] if box else []
             ends = {end[0] for each in links if (end := self.peer(*each) or self.parent(*each))}
+            ends |= {place for each in links for place in self._standing_on(*each)}
             waiting += ends - found - beyond
             found |= ends - beyond
         return found
+
+    def _standing_on(self, place: Place, link: Link) -> Iterator[Place]:
+        """The places with a macvlan or VLAN link of this one; not those of which it is only supposed."""
+        for there, child in self.children(place, link):
+            if child.peer_netns is None or child.peer_netns in self.observed(there).here.netns_ids:
+                yield there
 
     def _candidates(self, place: Place, link: Link) -> tuple[Box, ...]:
         """Namespaces in which the other end may lie: one when the kernel's netns id is known."""

@@ -78,6 +78,18 @@ def test_what_does_not_hang_together_with_the_host_is_not_judged_from_its_lan() 
     )
 
 
+def test_a_guest_on_a_macvlan_hangs_together_with_the_host_if_its_parent_is_known() -> None:
+    on = {"kind": "macvlan", "peer": 2, "peer_netns": 1, "options": {"mode": "bridge"}}
+    guest = linked(PLACES[GUEST], "eth0", **on)
+    host = replace(
+        PLACES[HOST], links=tuple(each for each in PLACES[HOST].links if each.name != "vguest")
+    )
+
+    assert list(judged(lab({HOST: host, GUEST: guest}))) == [NAME]
+    nobody_knows = linked(guest, "eth0", peer_netns=99)
+    assert judged(lab({HOST: host, GUEST: nobody_knows})) == {}
+
+
 @pytest.mark.parametrize("foreign", ["192.0.2.7/24", "fe80::7/64"])
 def test_an_address_outside_of_the_bridges_subnets_is_no_target(foreign: str) -> None:
     snapshot = lab()

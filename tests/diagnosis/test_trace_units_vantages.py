@@ -1,14 +1,14 @@
 """From where a trace may start, and what TO may say."""
 
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
 
 from homelab.diagnosis.target import parse_target
 from homelab.diagnosis.tracer import Tracer
 from homelab.model.docker import Attachment, Daemon, DockerContainer
-from homelab.model.kernel import Namespace
+from homelab.model.kernel import LinkAddress, Namespace
 from homelab.model.place import HOST, ROUTER, Place, netns
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Target
@@ -118,6 +118,14 @@ def test_without_a_default_route_the_only_nic_is_the_uplink() -> None:
 
     assert tracer.client_address(4) == ip_address("10.0.0.254")
     assert said(tracer.trace("lan", target("10.4.0.10"))) == "delivered"
+
+
+def test_of_several_networks_on_the_uplink_the_lan_is_that_of_the_gateway() -> None:
+    old = LinkAddress("eth0", ip_interface("172.16.0.2/24"))
+    host = PLACES[HOST]
+    both = replace(host, addresses=(old, *host.addresses))
+
+    assert Tracer(lab({HOST: both})).client_address(4) == ip_address("10.0.0.254")
 
 
 def test_the_uplink_may_be_a_bridge_with_a_nic() -> None:
