@@ -41,8 +41,9 @@ def typed(  # noqa: PLR0911 - one return for each command
             return _without_route(snapshot, place, kind, to)
         case ["bridge", "vlan", verb, "dev", name, "vid", number, *flags]:
             return _vlan(snapshot, place, name, int(number), flags if verb == "add" else None)
-        case ["lxc", "config", "device", "set", name, "eth0", "vlan", number]:
-            row = BridgeVlan(int(number), int(number), pvid=True, untagged=True)
+        case ["lxc", "config", "device", "set", name, "eth0", pair] if pair.startswith("vlan="):
+            vlan = int(pair.removeprefix("vlan="))
+            row = BridgeVlan(vlan, vlan, pvid=True, untagged=True)
             return with_link(snapshot, place, f"v{name}", vlans=(row,))
         case ["docker", "restart", name]:
             return _restarted(snapshot, place, name)
@@ -74,7 +75,7 @@ def _vlan(
     found = link(snapshot.namespaces[place], name)
     rows = tuple(each for each in (found.vlans if found else ()) if each.first != number)
     if flags is not None:
-        new = BridgeVlan(number, number, pvid="pvid" in flags, untagged="untagged" in flags)
+        new = BridgeVlan(vlan, vlan, pvid="pvid" in flags, untagged="untagged" in flags)
         rows = (*rows, new)
     return with_link(snapshot, place, name, vlans=rows)
 
