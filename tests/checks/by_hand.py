@@ -75,7 +75,7 @@ def _vlan(
     found = link(snapshot.namespaces[place], name)
     rows = tuple(each for each in (found.vlans if found else ()) if each.first != number)
     if flags is not None:
-        new = BridgeVlan(vlan, vlan, pvid="pvid" in flags, untagged="untagged" in flags)
+        new = BridgeVlan(number, number, pvid="pvid" in flags, untagged="untagged" in flags)
         rows = (*rows, new)
     return with_link(snapshot, place, name, vlans=rows)
 
