@@ -25,6 +25,7 @@ COMMANDS = {
     "diagnose": ("diagnose", "Find every unreachable container network and what drops the packet."),
     "trace": ("trace", "Follow one packet there and back, hop by hop."),
     "expect": ("expect", "Test what the inventory expects: who reaches whom, and who must not."),
+    "doctor": ("doctor", "Say what this machine can and cannot do, and why."),
     "explain": ("explain", "Print the page of one fault."),
     "graph": ("graph", "Draw the lab, and what of it the LAN reaches."),
     "snapshot": ("snapshot", "Write the facts of the whole lab into one file."),
