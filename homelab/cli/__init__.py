@@ -29,6 +29,7 @@ COMMANDS = {
     "explain": ("explain", "Print the page of one fault."),
     "graph": ("graph", "Draw the lab, and what of it the LAN reaches."),
     "snapshot": ("snapshot", "Write the facts of the whole lab into one file."),
+    "agent": ("agent", "Answer another homelab's calls: what ssh starts on this host."),
 }
 INTERRUPTED = 130
 BUG = 3

@@ -14,6 +14,7 @@ from homelab.cli.interrupts import interruptible
 from homelab.errors import ConflictError, OperationError
 from homelab.load import journal as texts
 from homelab.model.inventory import Inventory
+from homelab.model.inverse import standing
 from homelab.model.operation import Operation
 from homelab.model.plan import Applied, Execution
 from homelab.model.revision import Ending, Intent, Outcome, Pending
@@ -107,7 +108,7 @@ def take_back(journal: Journal, pending: Pending, because: str) -> Returned:
         tell(operation)
         system.run(operation)
 
-    returned = go_back(pending.before, pending.started, system, run)
+    returned = go_back(pending.before, standing(pending.started), system, run)
     outcome = Outcome.INCOMPLETE if returned.residue else Outcome.ROLLED_BACK
     door = door_of(system, pending.before, len(pending.flows))
     lost = flows.lost(pending.flows, door, pending.started)

@@ -51,14 +51,14 @@ def confirm_command() -> int:
         pending = texts.parse_pending(journal.read())
         if pending is None or not pending.waits:
             raise ConflictError("nothing waits to be confirmed; see `homelab history`")
-        _refuse_old_session(pending)
+        refuse_old_session(pending)
         after = LiveSystem(pending.inventory).read()
         end(journal, pending.intent, Ending(Outcome.APPLIED, time.time(), "confirmed"), after)
     click.echo(f"confirmed: revision {pending.intent.revision} stays")
     return 0
 
 
-def _refuse_old_session(pending: Pending) -> None:
+def refuse_old_session(pending: Pending) -> None:
     """A connection from before the change lives on in conntrack, and proves nothing."""
     session = os.environ.get("SSH_CONNECTION", "")
     if session and session == pending.intent.session:

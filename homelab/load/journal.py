@@ -36,7 +36,7 @@ def opening(intent: Intent, before: Snapshot, inventory: Inventory) -> dict[str,
 
 def dump_step(operation: Operation) -> str:
     """One line; the operation's class stands in ``is``."""
-    return json.dumps({"is": type(operation).__name__, **_plain(operation)})
+    return json.dumps({"is": type(operation).__name__, **plain(operation)})
 
 
 def dump_flows(flows: Sequence[Target]) -> str:
@@ -116,7 +116,7 @@ def parse_after(files: Mapping[str, str]) -> Snapshot:
 def _flows(files: Mapping[str, str]) -> tuple[Target, ...]:
     """The flows that worked before; a change that was cut short early has not found them yet."""
     try:
-        found: tuple[Target, ...] = _adapter(tuple[Target, ...]).validate_json(
+        found: tuple[Target, ...] = adapter(tuple[Target, ...]).validate_json(
             files.get(FLOWS, "[]")
         )
     except ValueError as error:
@@ -127,16 +127,26 @@ def _flows(files: Mapping[str, str]) -> tuple[Target, ...]:
 def _steps(text: str) -> Iterator[Operation]:
     for line in text.split("\n")[:-1]:
         try:
-            step = json.loads(line)
-            yield _adapter(OPERATIONS[step.pop("is")]).validate_python(step)
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            yield parse_step(json.loads(line))
+        except (ValueError, TypeError) as error:
             raise _damaged(STEPS, error) from error
 
 
+def parse_step(step: object) -> Operation:
+    """The operation whose class stands in ``is``; ``ValueError`` for what is none."""
+    kind = step.get("is") if isinstance(step, dict) else None
+    if not isinstance(step, dict) or not isinstance(kind, str) or kind not in OPERATIONS:
+        raise ValueError(f"an operation needs `is`, one of {', '.join(OPERATIONS)}")
+    found: Operation = adapter(OPERATIONS[kind]).validate_python(
+        {key: each for key, each in step.items() if key != "is"}
+    )
+    return found
+
+
 def _parsed(kind: type[Wanted], files: Mapping[str, str], name: str) -> Wanted:
-    adapter: TypeAdapter[Wanted] = _adapter(cast("Hashable", kind))
+    parser: TypeAdapter[Wanted] = adapter(cast("Hashable", kind))
     try:
-        return adapter.validate_json(files.get(name, ""))
+        return parser.validate_json(files.get(name, ""))
     except ValueError as error:
         raise _damaged(name, error) from error
 
@@ -151,25 +161,25 @@ def _damaged(name: str, error: Exception) -> OperationError:
 
 
 @cache
-def _adapter(kind: Any) -> "TypeAdapter[Any]":
+def adapter(kind: Any) -> "TypeAdapter[Any]":
     from pydantic import TypeAdapter  # noqa: PLC0415 - costs 50 ms, and most commands need none
 
     return TypeAdapter(kind)
 
 
 def _text(value: Any) -> str:
-    return json.dumps(_plain(value), sort_keys=True)
+    return json.dumps(plain(value), sort_keys=True)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if is_dataclass(value):
-        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     if isinstance(value, frozenset | set):
-        return sorted(_plain(each) for each in value)
+        return sorted(plain(each) for each in value)
     return str(getattr(value, "value", value))

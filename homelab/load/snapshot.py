@@ -28,8 +28,12 @@ _MEMBER = re.compile(
 
 def dump_snapshot(snapshot: Snapshot) -> str:
     """The same snapshot gives the same text; fields that have their default are left out."""
-    plain = {**_fields(snapshot), "schema": snapshot.schema}
-    return json.dumps(plain, indent=1, sort_keys=True)
+    return json.dumps(plain_snapshot(snapshot), indent=1, sort_keys=True)
+
+
+def plain_snapshot(snapshot: Snapshot) -> dict[str, object]:
+    """A snapshot as JSON takes it."""
+    return {**_fields(snapshot), "schema": snapshot.schema}
 
 
 def _fields(value: "DataclassInstance") -> dict[str, object]:

@@ -1,5 +1,6 @@
 """The way back: the operations that undo an operation."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -38,6 +39,18 @@ def inverse(operation: op.Operation) -> tuple[op.Operation, ...]:
             return _docker(operation)
         case _:
             assert_never(operation)
+
+
+def standing(started: Sequence[op.Operation]) -> tuple[op.Operation, ...]:
+    """What is left of operations when those that were followed by their own inverses are left out."""
+    left: list[op.Operation] = []
+    for each in started:
+        undone = next((one for one in reversed(left) if inverse(one) == (each,)), None)
+        if undone is None:
+            left.append(each)
+        else:
+            left.remove(undone)
+    return tuple(left)
 
 
 def _route(operation: op.AddRoute | op.DeleteRoute | op.MarkRoute) -> op.Operation:

@@ -67,7 +67,8 @@ def test_an_inventory_is_named_before_or_after_the_command(command: str, capsys:
     [
         each
         for each in COMMANDS
-        if each not in ("schema", "explain", "confirm", "rollback", "history", "watch", "render")
+        if each
+        not in ("schema", "explain", "confirm", "rollback", "history", "watch", "render", "agent")
     ],
 )
 def test_every_command_names_the_file_that_is_not_there(command: str, capsys: Captured) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from homelab.model import operation as op
 from homelab.model.docker import Attachment, DockerNetwork
-from homelab.model.inverse import inverse
+from homelab.model.inverse import inverse, standing
 from homelab.model.kernel import NextHop, Route
 from homelab.model.place import HOST, guest
 
@@ -56,3 +56,13 @@ def test_a_sysctl_goes_back_to_what_it_was() -> None:
 )
 def test_a_restart_and_a_start_leave_nothing_to_undo(operation: op.Operation) -> None:
     assert inverse(operation) == ()
+
+
+def test_what_was_undone_already_does_not_stand_any_more() -> None:
+    first, second = op.SetSysctl(HOST, "a", "1", "0"), op.SetSysctl(HOST, "b", "1", "0")
+    back = [each for one in (second, first) for each in inverse(one)]
+
+    assert standing((first, second)) == (first, second)
+    assert standing((first, second, *back)) == ()
+    assert standing((first, second, back[1])) == (second,)
+    assert standing((first, *inverse(first), first)) == (first,)
