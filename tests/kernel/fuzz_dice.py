@@ -202,7 +202,7 @@ class Dice:
 
 def trial(seed: int, refused: frozenset[str] = frozenset()) -> Trial:
     """The rule sets of one seed: iptables, nftables, or both at once."""
-    from tests.kernel.fuzz_nft import nft_table  # noqa: PLC0415 - the two know each other
+    from tests.kernel.fuzz_nft import nft_table, nft_words  # noqa: PLC0415 - the two know each other
 
     dice = Dice(seed, refused)
     kind = dice.dice.choice(("nft", "nft", "iptables-nft", "iptables-nft", "legacy", "both"))
@@ -212,4 +212,7 @@ def trial(seed: int, refused: frozenset[str] = frozenset()) -> Trial:
             rules += dice.iptables(version, kind == "legacy")
     if kind in ("nft", "both"):
         rules += [("nft", nft_table(dice, number)) for number in dice.few(2)]
+    if kind == "iptables-nft" and dice.dice.random() < 0.4:
+        rules += [("nft", nft_words(dice, rules))]
+        kind = "mixed"
     return Trial(f"{kind}-{seed}", tuple(rules))

@@ -79,6 +79,15 @@ SNAT = (
 )  # fmt: skip
 
 
+HOOK_OF = {
+    "PREROUTING": "prerouting",
+    "INPUT": "input",
+    "FORWARD": "forward",
+    "OUTPUT": "output",
+    "POSTROUTING": "postrouting",
+}
+
+
 def nft_table(dice: "Dice", number: int) -> str:
     """One table of a family, with base chains at several hooks."""
     family = dice.pick(("inet", "inet", "inet", "ip", "ip6"))
@@ -93,6 +102,22 @@ def nft_table(dice: "Dice", number: int) -> str:
     chains += _nat(dice)
     seen = " set seen { type ipv4_addr; flags dynamic,timeout; timeout 1m; }\n"
     return f"table {family} t{number} {{{SETS}{seen}{chr(10).join(chains)}\n}}\n"
+
+
+def nft_words(dice: "Dice", rules: list[tuple[str, str]]) -> str:
+    """What somebody may write with nft into the tables that iptables-nft made."""
+    lines = []
+    for tool, text in rules:
+        family, table = ("ip" if tool == "iptables-nft" else "ip6"), text.split("\n")[0][1:]
+        chains = [each.split()[0][1:] for each in text.split("\n") if each.startswith(":")]
+        for _ in range(dice.dice.randint(0, 3) if chains else 0):
+            chain = dice.pick(chains)
+            verb = dice.pick(("add", "add", "insert"))
+            rule = _rule(dice, [], HOOK_OF.get(chain, ""))
+            if dice.dice.random() < 0.4:
+                rule = rule.replace("counter ", "", 1)
+            lines.append(f"{verb} rule {family} {table} {chain} {rule}")
+    return "\n".join((*lines, ""))
 
 
 def _filled(dice: "Dice", below: list[str], hook: str) -> str:

@@ -9,7 +9,7 @@ from homelab.diagnosis.netfilter.nft_expressions import Scope
 from homelab.diagnosis.netfilter.nft_fields import Links
 from homelab.diagnosis.netfilter.nft_kinds import Json
 from homelab.diagnosis.netfilter.nft_listing import objects
-from homelab.diagnosis.netfilter.nft_mixed import completed
+from homelab.diagnosis.netfilter.nft_mixed import completed, doubted
 from homelab.diagnosis.netfilter.nft_statements import steps, too_deep
 from homelab.diagnosis.netfilter.nft_text import Key, Lines, rendered, rule_lines, tables
 from homelab.diagnosis.netfilter.nft_words import UnreadableError
@@ -44,6 +44,11 @@ class _Draft:
     def names(self) -> Iterable[str]:
         return {**dict.fromkeys(self.chains), **dict.fromkeys(self.rules)}
 
+    def doubt(self, told: "_Draft") -> None:
+        """Take the other's rules where this one's, from the text, may say something else."""
+        for name, rules in self.rules.items():
+            self.rules[name] = doubted(rules, told.rules.get(name, ()))
+
     @property
     def is_partial(self) -> bool:
         """Whether statements have no form in JSON: nft puts their text there, or no more than ``xt``."""
@@ -71,7 +76,10 @@ def parse(text: str, listing: str, owned: Owned, links: Links) -> tuple[Table, .
     drafts = _drafts(_objects(text)) if text.strip() else {}
     told = {key: each for key, each in drafts.items() if key in owned or not each.is_partial}
     if not tables(listing) <= told.keys() | set(owned):
-        drafts = {**drafts, **_listed(listing, is_alone=not text.strip()), **told}
+        listed = _listed(listing, is_alone=not text.strip())
+        for key in listed.keys() & drafts.keys():
+            listed[key].doubt(drafts[key])
+        drafts = {**drafts, **listed, **told}
     return tuple(
         _completed(owned[key], draft, lines, links)
         if key in owned

@@ -19,7 +19,14 @@ _BARE_META = frozenset(
     {"iif", "oif", "iifname", "oifname", "iiftype", "oiftype", "iifgroup", "oifgroup", "mark"}
 )
 _EXTENSIONS = frozenset({"hbh", "rt0", "rt2", "rt4", "frag", "dst", "mh", "srh"})
-_OPERATORS = frozenset({"&", "|", "^", "<<", ">>"})
+_OPERATORS = {
+    **{each: each for each in ("&", "|", "^", "<<", ">>")},
+    # As libxtables writes them for a rule of iptables.
+    "and": "&",
+    "or": "|",
+    "xor": "^",
+}
+_COMPARED = frozenset({"==", "!=", "<", ">", "<=", ">=", "!"})
 _IS_THERE = frozenset({"exists", "missing"})
 
 
@@ -48,7 +55,7 @@ def expression_or_value(words: Words) -> object:
 def _masked(words: Words) -> object:
     found = _primary(words)
     while words.next in _OPERATORS:
-        operator = words.take()
+        operator = _OPERATORS[words.take()]
         found = {operator: [found, _operand(words)]}
     return found
 
@@ -164,12 +171,11 @@ def comparison(words: Words, left: object) -> object:
     """The ``match`` statement behind what it reads."""
     if words.next in _IS_THERE:
         return _match("==", left, words.take() == "exists")
-    if words.next in ("==", "!=", "<", ">", "<=", ">=", "!"):
-        return _match(words.take(), left, _right(words))
+    operator = words.take() if words.next in _COMPARED else None
     right = _right(words)
     if words.took("/"):
-        return _match("==", {"&": [left, value(words)]}, right)
-    return _match("in" if _is_flags(left) else "==", left, right)
+        return _match(operator or "==", {"&": [left, value(words)]}, right)
+    return _match(operator or ("in" if _is_flags(left) else "=="), left, right)
 
 
 def _is_flags(left: object) -> bool:
