@@ -15,7 +15,8 @@ _STATEMENTS = frozenset(
     {"counter", "match", "xt", "accept", "drop", "return", "jump", "goto", "limit", "log"}
 )
 _PAYLOAD = frozenset(
-    {f"{each} {end}addr" for each in ("ip", "ip6", "ether") for end in "sd"}
+    {"ip protocol"}
+    | {f"{each} {end}addr" for each in ("ip", "ip6", "ether") for end in "sd"}
     | {f"{each} {end}port" for each in ("tcp", "udp", "th") for end in "sd"}
 )
 # What libxtables was seen to translate without a change of meaning. Not so `! --ctstate DNAT,SNAT`, which becomes `ct
