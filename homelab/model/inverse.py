@@ -25,8 +25,10 @@ def inverse(operation: op.Operation) -> tuple[op.Operation, ...]:
             return (_rule(operation),)
         case op.ForgetConnections():
             return ()
-        case op.SetSysctl() | op.KeepSysctl() | op.ForgetSysctl():
-            return (_sysctl(operation),)
+        case (
+            op.SetSysctl() | op.KeepSysctl() | op.ForgetSysctl() | op.KeepRoute() | op.ForgetRoute()
+        ):
+            return (_setting(operation),)
         case op.SetInstanceConfig() | op.SetInstanceDevice() | op.RestartInstance():
             return _instance(operation)
         case (
@@ -84,7 +86,9 @@ def _rule(
             assert_never(operation)
 
 
-def _sysctl(operation: op.SetSysctl | op.KeepSysctl | op.ForgetSysctl) -> op.Operation:
+def _setting(
+    operation: op.SetSysctl | op.KeepSysctl | op.ForgetSysctl | op.KeepRoute | op.ForgetRoute,
+) -> op.Operation:
     match operation:
         case op.SetSysctl(place, key, value, was):
             return op.SetSysctl(place, key, was, value)
@@ -92,6 +96,10 @@ def _sysctl(operation: op.SetSysctl | op.KeepSysctl | op.ForgetSysctl) -> op.Ope
             return op.ForgetSysctl(place, key, value, was)
         case op.ForgetSysctl(place, key, value, was):
             return op.KeepSysctl(place, key, value, was)
+        case op.KeepRoute(place, route):
+            return op.ForgetRoute(place, route)
+        case op.ForgetRoute(place, route):
+            return op.KeepRoute(place, route)
         case _:
             assert_never(operation)
 

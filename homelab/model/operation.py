@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from homelab.model.docker import Attachment, DockerNetwork
 from homelab.model.kernel import Route
+from homelab.model.persistence import KeptRoute
 from homelab.model.place import Address, Network, Place
 
 
@@ -70,6 +71,22 @@ class ForgetSysctl:
     key: str
     value: str
     was: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepRoute:
+    """Put a route into a file of homelab's own that the place's network service reads at boot."""
+
+    place: Place
+    route: KeptRoute
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetRoute:
+    """Take a route out of such a file; the file goes with the last one."""
+
+    place: Place
+    route: KeptRoute
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +240,8 @@ Operation: TypeAlias = (
     | SetSysctl
     | KeepSysctl
     | ForgetSysctl
+    | KeepRoute
+    | ForgetRoute
     | SetInstanceConfig
     | SetInstanceDevice
     | RestartInstance

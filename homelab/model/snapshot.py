@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from homelab.model.docker import LABEL, Daemon, DaemonFile, DockerNetwork
 from homelab.model.kernel import Namespace
 from homelab.model.lxc import ADOPTED, Instance, Runtime
+from homelab.model.persistence import Persistence
 from homelab.model.place import HOST, Place, guest
 
 SCHEMA = "homelab.snapshot/1"
@@ -24,6 +25,7 @@ class Snapshot:
     ``host`` is the host's name in the inventory, or its host name. ``kept_sysctls`` are those of the
     host that homelab keeps over reboots in its own file: key → (value, what it was before).
     ``daemon_files`` has what lies beside each daemon, also of one that does not answer.
+    ``persistence`` tells, of the host and of a router that we log in to, what keeps routes over a reboot.
     ``lacks`` names what the host's kernel is known not to have: ``8021q``, VLAN links.
     """
 
@@ -37,6 +39,7 @@ class Snapshot:
     kept_sysctls: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     daemon_files: Mapping[Place, DaemonFile] = field(default_factory=dict)
     lacks: tuple[str, ...] = ()
+    persistence: Mapping[Place, Persistence] = field(default_factory=dict)
 
     def resolve(self, place: Place) -> Place:
         """The name under which ``namespaces`` holds this place, if it holds it at all."""

@@ -21,6 +21,8 @@ Kernel: TypeAlias = (
     | op.SetSysctl
     | op.KeepSysctl
     | op.ForgetSysctl
+    | op.KeepRoute
+    | op.ForgetRoute
 )
 
 
@@ -65,6 +67,8 @@ def _words(operation: op.Operation, client: str) -> Iterator[list[str]]:
             | op.SetSysctl()
             | op.KeepSysctl()
             | op.ForgetSysctl()
+            | op.KeepRoute()
+            | op.ForgetRoute()
         ):
             yield from _kernel_words(operation)
         case op.AddFilterRule() | op.DeleteFilterRule():
@@ -105,10 +109,22 @@ def _kernel_words(operation: Kernel) -> Iterator[list[str]]:
                 yield ["conntrack", "-D", "-d", str(each)]
         case op.SetSysctl(_, key, value):
             yield ["sysctl", "-w", f"{key}={value}"]
+        case op.KeepSysctl() | op.ForgetSysctl() | op.KeepRoute() | op.ForgetRoute():
+            yield ["#", _in_file(operation)]
+        case _:
+            assert_never(operation)
+
+
+def _in_file(operation: op.KeepSysctl | op.ForgetSysctl | op.KeepRoute | op.ForgetRoute) -> str:
+    match operation:
         case op.KeepSysctl(_, key, value):
-            yield ["#", f"keep {key}={value} in /etc/sysctl.d/60-homelab.conf"]
+            return f"keep {key}={value} in /etc/sysctl.d/60-homelab.conf"
         case op.ForgetSysctl(_, key):
-            yield ["#", f"take {key} out of /etc/sysctl.d/60-homelab.conf"]
+            return f"take {key} out of /etc/sysctl.d/60-homelab.conf"
+        case op.KeepRoute(place, route):
+            return f"{place}: keep the route to {route.destination} in {route.file}"
+        case op.ForgetRoute(place, route):
+            return f"{place}: take the route to {route.destination} out of {route.file}"
         case _:
             assert_never(operation)
 

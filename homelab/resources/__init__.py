@@ -9,6 +9,7 @@ from homelab.resources.guest_address import GuestAddress
 from homelab.resources.host_route import HostRoute
 from homelab.resources.ingress_filter import GuardedNetwork
 from homelab.resources.instance import GuestSetting
+from homelab.resources.kept_route import RouteAtBoot
 from homelab.resources.router_route import RouterRoute
 
 KINDS: Kinds = (
@@ -21,4 +22,5 @@ KINDS: Kinds = (
     OpenFilter,
     HostRoute,
     RouterRoute,
+    RouteAtBoot,
 )

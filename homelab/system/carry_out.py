@@ -8,7 +8,16 @@ from homelab.errors import OperationError
 from homelab.model import operation as op
 from homelab.model.batches import batches
 from homelab.model.place import Place, guest
-from homelab.system import connections, docker_write, iptables, lxd_write, nft, routes, sysctl
+from homelab.system import (
+    connections,
+    docker_write,
+    iptables,
+    kept_routes,
+    lxd_write,
+    nft,
+    routes,
+    sysctl,
+)
 from homelab.system.doors import Door
 from homelab.system.families import OfDocker, OfInstance, Rule, Setting
 
@@ -41,7 +50,9 @@ def carry_out(operation: op.Operation, machine: Machine) -> None:
             | op.DeleteIngressFilter()
         ):
             _rule(operation, machine)
-        case op.SetSysctl() | op.KeepSysctl() | op.ForgetSysctl():
+        case (
+            op.SetSysctl() | op.KeepSysctl() | op.ForgetSysctl() | op.KeepRoute() | op.ForgetRoute()
+        ):
             _setting(operation, machine)
         case op.SetInstanceConfig() | op.SetInstanceDevice() | op.RestartInstance():
             _of_instance(operation, machine)
@@ -105,6 +116,8 @@ def _setting(operation: Setting, machine: Machine) -> None:
             sysctl.set_sysctl(machine.door(operation.place), operation)
         case op.KeepSysctl() | op.ForgetSysctl():
             sysctl.keep_sysctl(operation)
+        case op.KeepRoute() | op.ForgetRoute():
+            kept_routes.keep_route(machine.door(operation.place), operation)
         case _:
             assert_never(operation)
 

@@ -14,7 +14,7 @@ Rule: TypeAlias = (
     | op.SetIngressFilter
     | op.DeleteIngressFilter
 )
-Setting: TypeAlias = op.SetSysctl | op.KeepSysctl | op.ForgetSysctl
+Setting: TypeAlias = op.SetSysctl | op.KeepSysctl | op.ForgetSysctl | op.KeepRoute | op.ForgetRoute
 OfInstance: TypeAlias = op.SetInstanceConfig | op.SetInstanceDevice | op.RestartInstance
 OfDocker: TypeAlias = (
     op.CreateDockerNetwork

@@ -22,6 +22,7 @@ from homelab.system.lxc_files import read_files
 from homelab.system.namespaces import read_namespace
 from homelab.system.netns_ids import inode
 from homelab.system.parse_sysctls import KEPT_FILE, parse_kept
+from homelab.system.persistence import read_persistence
 from homelab.system.processes import lxc_guests, sweep
 from homelab.system.sighting import Sighting
 from homelab.system.whereabouts import local_host, named_doors, router_doors, running
@@ -55,7 +56,13 @@ class LiveSystem:
             processes = sweep()
             # The monitors of LXC are there at once, the answer of LXD takes its time.
             monitored = lxc_guests(processes)
-            sighting.enter([Door(HOST), *router_doors(self.inventory)])
+            machines = [Door(HOST), *router_doors(self.inventory)]
+            sighting.enter(machines)
+            files = {
+                each.place: pool.submit(read_persistence, each)
+                for each in machines
+                if each.place == HOST or each.ssh is not None
+            }
             sighting.enter_guests(monitored)
             sighting.ask(HOST)
             sighting.enter(named_doors())
@@ -65,6 +72,7 @@ class LiveSystem:
             daemon_files = sighting.daemon_files()
             sighting.enter_containers(daemons, processes)
             namespaces = sighting.namespaces()
+            kept = {one: sighting.result(f"{one}/persistence", each) for one, each in files.items()}
         self.doors, self._inodes = sighting.doors, sighting.inodes
         return Snapshot(
             host=self._name,
@@ -76,6 +84,7 @@ class LiveSystem:
             kept_sysctls=_kept_sysctls(),
             daemon_files=daemon_files,
             lacks=lacking(),
+            persistence={place: each for place, each in kept.items() if each},
         )
 
     def _plain(self, sighting: Sighting, monitored: Mapping[str, int]) -> Runtime | None:

@@ -13,6 +13,7 @@ from homelab.system import (
     simulate_containers,
     simulate_docker,
     simulate_instances,
+    simulate_kept,
     simulate_nft,
     simulate_routes,
     simulate_sysctls,
@@ -73,7 +74,9 @@ def simulate(snapshot: Snapshot, operation: op.Operation) -> Snapshot:
             | op.DeleteIngressFilter()
         ):
             return _rule(snapshot, operation)
-        case op.SetSysctl() | op.KeepSysctl() | op.ForgetSysctl():
+        case (
+            op.SetSysctl() | op.KeepSysctl() | op.ForgetSysctl() | op.KeepRoute() | op.ForgetRoute()
+        ):
             return _setting(snapshot, operation)
         case op.SetInstanceConfig() | op.SetInstanceDevice() | op.RestartInstance():
             return _of_instance(snapshot, operation)
@@ -144,6 +147,8 @@ def _setting(snapshot: Snapshot, operation: Setting) -> Snapshot:
             )
         case op.KeepSysctl() | op.ForgetSysctl():
             return simulate_sysctls.keep_sysctl(snapshot, operation)
+        case op.KeepRoute() | op.ForgetRoute():
+            return simulate_kept.keep_route(snapshot, operation)
         case _:
             assert_never(operation)
 

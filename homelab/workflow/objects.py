@@ -6,6 +6,7 @@ from typing import TypeAlias
 from homelab.model import operation as op
 from homelab.model.docker import DockerNetwork
 from homelab.model.kernel import MAIN
+from homelab.model.persistence import KeptRoute
 from homelab.model.place import HOST, Place
 from homelab.model.snapshot import Snapshot
 from homelab.resources.filter_rule import OpenFilter
@@ -22,8 +23,8 @@ def touched(operation: op.Operation) -> Iterator[str]:
             yield _route(place, route.destination, route.table)
         case op.SetSysctl(place, key):
             yield _sysctl(place, key)
-        case op.KeepSysctl(_, key) | op.ForgetSysctl(_, key):
-            yield _kept(key)
+        case op.KeepSysctl() | op.ForgetSysctl() | op.KeepRoute() | op.ForgetRoute():
+            yield _in_file(operation)
         case op.SetInstanceConfig(_, instance, config):
             yield from (_key(instance, each) for each in config)
         case op.SetInstanceDevice(_, instance, device):
@@ -40,6 +41,12 @@ def touched(operation: op.Operation) -> Iterator[str]:
             yield _chain(place, chain.chain)
 
 
+def _in_file(operation: op.KeepSysctl | op.ForgetSysctl | op.KeepRoute | op.ForgetRoute) -> str:
+    if isinstance(operation, op.KeepRoute | op.ForgetRoute):
+        return _kept_route(operation.place, operation.route)
+    return _kept(operation.key)
+
+
 def objects(snapshot: Snapshot) -> Objects:
     """Every object that a snapshot shows. What depends on chance (Docker's ids) is left out of a value."""
     return dict(_all(snapshot))
@@ -51,6 +58,8 @@ def _all(snapshot: Snapshot) -> Iterator[tuple[str, object]]:
     yield from _of_daemons(snapshot)
     for key, kept in snapshot.kept_sysctls.items():
         yield _kept(key), kept
+    for place, machine in snapshot.persistence.items():
+        yield from ((_kept_route(place, each), each) for each in machine.routes)
     for rule in OpenFilter.actual(snapshot):
         yield _rule(rule.place, rule.rule.tool, rule.rule.mark), (rule.rule, rule.effective)
     for chain in GuardedNetwork.actual(snapshot):
@@ -104,6 +113,10 @@ def _sysctl(place: Place, key: str) -> str:
 
 def _kept(key: str) -> str:
     return f"{HOST}: sysctl {key} kept over reboots"
+
+
+def _kept_route(place: Place, route: KeptRoute) -> str:
+    return f"{place}: route {route.destination} kept in {route.file}"
 
 
 def _key(instance: str, key: str) -> str:

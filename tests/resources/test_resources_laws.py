@@ -25,7 +25,8 @@ from homelab.model.inventory import (
 from homelab.model.kernel import NextHop, Route, Ruleset, Rulesets
 from homelab.model.lxc import Instance
 from homelab.model.operation import AddRoute, CreateDockerNetwork, Operation
-from homelab.model.place import HOST, Network, guest
+from homelab.model.persistence import Persistence
+from homelab.model.place import HOST, ROUTER, Network, guest
 from homelab.model.plan import Plan
 from homelab.model.snapshot import Snapshot
 from homelab.planning.diff import actual_state, desired_state, diff, obstacles
@@ -35,7 +36,10 @@ from homelab.system.simulated import SimulatedSystem
 
 ROOT = Path(__file__).parents[2]
 DECLARED = load_inventory(ROOT / "inventory")
-APPLIED = load_snapshot(ROOT / "tests/recorded/applied.json")
+KEPT = Persistence({"networkmanager": "/run/x"}, units=("lxd.service",))
+APPLIED = replace(
+    load_snapshot(ROOT / "tests/recorded/applied.json"), persistence={HOST: KEPT, ROUTER: KEPT}
+)
 
 
 def plan(declared: Inventory | None, snapshot: Snapshot) -> Plan:

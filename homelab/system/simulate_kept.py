@@ -1,0 +1,23 @@
+"""Files of routes in memory."""
+
+from dataclasses import replace
+
+from homelab.errors import OperationError
+from homelab.model.operation import ForgetRoute, KeepRoute
+from homelab.model.persistence import Persistence
+from homelab.model.snapshot import Snapshot
+from homelab.system.kept_routes import changed, check
+
+
+def keep_route(snapshot: Snapshot, operation: KeepRoute | ForgetRoute) -> Snapshot:
+    """A file is written whole, so its other routes are as homelab writes them from then on."""
+    wanted, place = check(operation), operation.place
+    machine = snapshot.persistence.get(place, Persistence())
+    if wanted.file in machine.foreign:
+        raise OperationError(
+            f"{place}: {wanted.file}: it is there and is not homelab's; move it away"
+        )
+    there = tuple(replace(each, whole=True) for each in machine.routes if each.file == wanted.file)
+    elsewhere = tuple(each for each in machine.routes if each.file != wanted.file)
+    after = replace(machine, routes=(*elsewhere, *changed(there, operation)))
+    return replace(snapshot, persistence={**snapshot.persistence, place: after})
