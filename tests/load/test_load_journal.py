@@ -14,6 +14,7 @@ from homelab.model import operation as op
 from homelab.model.docker import Attachment, DockerNetwork, DockerSubnet
 from homelab.model.inventory import Inventory
 from homelab.model.kernel import NextHop, Route
+from homelab.model.persistence import KeptRoute
 from homelab.model.place import HOST, guest
 from homelab.model.revision import Ending, Intent, Outcome, Revision
 from homelab.model.trace import Target
@@ -25,6 +26,7 @@ WEB = guest("web")
 ROUTE = Route(
     ip_network("fd90::/64"), (NextHop(ip_address("fd77::11"), "lxdbr0"),), metric=5, protocol="201"
 )
+KEPT = KeptRoute(ip_network("fd90::/64"), ip_address("fd77::11"), "br0", "ifupdown", "/etc/x")
 NETWORK = DockerNetwork(
     "", "apps", subnets=(DockerSubnet(ip_network("10.90.1.0/24"), ip_address("10.90.1.1")),)
 )
@@ -36,6 +38,8 @@ STEPS: list[op.Operation] = [
     op.SetSysctl(WEB, "net.ipv4.ip_forward", "1", "0"),
     op.KeepSysctl(HOST, "net.ipv4.ip_forward", "1", "0"),
     op.ForgetSysctl(HOST, "net.ipv4.ip_forward", "1", "0"),
+    op.KeepRoute(HOST, KEPT),
+    op.ForgetRoute(HOST, KEPT),
     op.SetInstanceConfig(WEB, "web", {"security.nesting": "true"}, {"security.nesting": None}),
     op.SetInstanceDevice(WEB, "web", "eth0", {"type": "nic"}, None),
     op.RestartInstance(WEB, "web"),

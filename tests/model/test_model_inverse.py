@@ -6,12 +6,14 @@ from homelab.model import operation as op
 from homelab.model.docker import Attachment, DockerNetwork
 from homelab.model.inverse import inverse, standing
 from homelab.model.kernel import NextHop, Route
+from homelab.model.persistence import KeptRoute
 from homelab.model.place import HOST, guest
 
 WEB = guest("web")
 ROUTE = Route(
     ip_network("10.90.1.0/24"), (NextHop(ip_address("10.77.0.11"), "lxdbr0"),), protocol="201"
 )
+KEPT = KeptRoute(ip_network("10.90.1.0/24"), ip_address("10.77.0.11"), "br0", "ifupdown", "/x")
 RULE = op.FilterRule("iptables-nft", "filter", "DOCKER-USER", "web/apps")
 INGRESS = op.IngressFilter("web-apps", "br-apps", "web/apps:0")
 NETWORK = DockerNetwork("", "apps")
@@ -23,6 +25,8 @@ THERE_AND_BACK: list[op.Operation] = [
     op.SetSysctl(WEB, "net.ipv4.ip_forward", "1", "0"),
     op.KeepSysctl(HOST, "net.ipv4.ip_forward", "1", "0"),
     op.ForgetSysctl(HOST, "net.ipv4.ip_forward", "1", "0"),
+    op.KeepRoute(HOST, KEPT),
+    op.ForgetRoute(HOST, KEPT),
     op.SetInstanceConfig(WEB, "web", {"security.nesting": "true"}, {"security.nesting": None}),
     op.SetInstanceDevice(WEB, "web", "eth0", {"type": "nic"}, None),
     op.CreateDockerNetwork(WEB, NETWORK),

@@ -7,6 +7,7 @@ from homelab.model.docker import Attachment, DockerNetwork, DockerSubnet
 from homelab.model.kernel import NextHop, Route
 from homelab.model.lxc import Runtime
 from homelab.model.operation import FilterRule, IngressFilter
+from homelab.model.persistence import KeptRoute
 from homelab.model.place import HOST, ROUTER, Place, container, guest
 from homelab.model.snapshot import Snapshot
 from homelab.report.commands import commands, undo_commands
@@ -18,6 +19,13 @@ LAB = Snapshot(
 SUBNET = ip_network("10.90.1.0/24")
 ROUTE = Route(SUBNET, (NextHop(ip_address("10.77.0.11"), "lxdbr0"),), protocol="201")
 SIX = Route(ip_network("fd90::/64"), (NextHop(ip_address("fd77::11")),), protocol="201", metric=5)
+KEPT = KeptRoute(
+    ip_network("10.90.1.0/24"),
+    ip_address("10.77.0.11"),
+    "br0",
+    "ifupdown",
+    "/etc/network/if-up.d/homelab",
+)
 RULE = FilterRule("iptables-nft", "filter", "DOCKER-USER", "web/apps:open:1", destination=SUBNET)
 FILTER = IngressFilter("apps", "hl-apps", "web/apps:1")
 NETWORK = DockerNetwork(
@@ -56,6 +64,10 @@ CASES: list[tuple[op.Operation, tuple[str, ...]]] = [
     (
         op.KeepSysctl(HOST, "net.ipv4.ip_forward", "1", "0"),
         ("# keep net.ipv4.ip_forward=1 in /etc/sysctl.d/60-homelab.conf",),
+    ),
+    (
+        op.KeepRoute(ROUTER, KEPT),
+        ("# router: keep the route to 10.90.1.0/24 in /etc/network/if-up.d/homelab",),
     ),
     (
         op.AddFilterRule(WEB, RULE),
