@@ -19,6 +19,7 @@ format: .venv/ready
 
 pages: .venv/ready
 	$(BIN)/python -m docs.fault_pages
+	$(BIN)/python -m docs.cli_words
 
 test:
 	tests/setup test

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import click
 
+from homelab.cli.names import Names, keep
 from homelab.errors import InventoryError, UsageError
 from homelab.model.inventory import Inventory
 from homelab.model.operation import Operation
+from homelab.model.place import guest_of
 from homelab.model.snapshot import Snapshot
 from homelab.report.commands import commands
 from homelab.report.paint import Paint, plain
@@ -89,7 +91,27 @@ def observe(file: str | None, declared: Inventory | None) -> tuple[Snapshot, Liv
     if file:
         return saved_snapshot(file), None
     system = LiveSystem(declared)
-    return system.read(), system
+    taken = system.read()
+    keep(names_of(taken))
+    return taken, system
+
+
+def names_of(taken: Snapshot) -> Names:
+    """What a shell may complete from now on."""
+    daemons = [(guest_of(place) or place, daemon) for place, daemon in taken.daemons.items()]
+    containers = [(inside, each) for inside, daemon in daemons for each in daemon.containers]
+    attached = (one for _, each in containers for one in each.attachments)
+    return {
+        "guests": tuple(
+            guest_of(each) or "" for each in taken.namespaces if each.startswith("guest:")
+        ),
+        "networks": tuple(
+            f"{inside}/{each.name}" for inside, one in daemons for each in one.networks
+        ),
+        "containers": tuple(f"{inside}/{each.name}" for inside, each in containers),
+        "places": (*taken.namespaces, *taken.aliases),
+        "addresses": tuple(str(each.ipv4) for each in attached if each.ipv4),
+    }
 
 
 def is_asked_by_a_person() -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from homelab.cli import COMMANDS, cli, run
+from homelab.cli import run
 from homelab.cli.change import (
     _asked,
     _nothing_done,
@@ -18,6 +18,7 @@ from homelab.cli.change import (
 )
 from homelab.cli.common import lines_of, observe, telling
 from homelab.cli.diagnose import Show, _show
+from homelab.cli.group import COMMANDS, cli
 from homelab.cli.snapshot import write_private
 from homelab.errors import ConflictError, HomelabError, UnsafePlanError, UsageError
 from homelab.load.inventory import load_inventory
@@ -62,15 +63,10 @@ def test_an_inventory_is_named_before_or_after_the_command(command: str, capsys:
     assert run(["-i", INVENTORY, command, "-i", "/nonexistent", *words]) == 2
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        each
-        for each in COMMANDS
-        if each
-        not in ("schema", "explain", "confirm", "rollback", "history", "watch", "render", "agent")
-    ],
-)
+WITHOUT = "schema explain confirm rollback history watch render agent completion".split()
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each not in WITHOUT])
 def test_every_command_names_the_file_that_is_not_there(command: str, capsys: Captured) -> None:
     words = ["lan", "10.0.0.1"] if command == "trace" else []
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homelab.cli import COMMANDS, run
+from homelab.cli import run
+from homelab.cli.group import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT / "tests/recorded"

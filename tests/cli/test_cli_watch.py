@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from homelab.cli import cli
+from homelab.cli.group import cli
 from homelab.errors import ConflictError, UsageError
 
 
