@@ -10,7 +10,7 @@ from dataclasses import replace
 from ipaddress import IPv6Address
 
 from homelab.diagnosis.box import Box
-from homelab.diagnosis.bridge_hooks import bridge_hooks
+from homelab.diagnosis.bridge_hooks import bridge_hooks, ip_hooks, shows_to_ip
 from homelab.diagnosis.bridge_ports import Kept, lost_question
 from homelab.diagnosis.frame import Crossing, Ear
 from homelab.diagnosis.journey import Ended, Journey
@@ -94,6 +94,9 @@ class Discovery:
             box = self._world.observed(each.place)
             for hook, context in bridge_hooks(box, each):
                 yield box, hook, packet, context, "bridge"
+            if packet.family == 6 and each.physin and each.physout and shows_to_ip(box, each, 6):
+                for hook, context in ip_hooks(box, each):
+                    yield box, hook, packet, context, "ip"
 
 
 def _messages(own: Address, via: Address) -> tuple[Packet, Packet]:

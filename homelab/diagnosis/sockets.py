@@ -1,18 +1,24 @@
 """What a place does with a packet that came up to its sockets: an answer, a refusal, or nothing."""
 
 from homelab.diagnosis.box import Box
+from homelab.diagnosis.datagrams import chosen_source, docker_proxy_asks_the_kernel
 from homelab.diagnosis.journey import Arrived, Ended, Journey
 from homelab.diagnosis.packet import DATAGRAM, ECHO_REPLY, HEADER, SYN, Packet
 from homelab.diagnosis.routing import LOOPBACK, Question
+from homelab.model.docker import Daemon
 from homelab.model.kernel import Listener
+from homelab.model.place import Address
 
 IGNORE_ALL = {4: "net.ipv4.icmp_echo_ignore_all", 6: "net.ipv6.icmp.echo_ignore_all"}
 
 
-def reply_to(box: Box, arrived: Arrived, journey: Journey) -> Packet | Ended:
+def reply_to(
+    box: Box, arrived: Arrived, journey: Journey, daemon: Daemon | None = None
+) -> Packet | Ended:
     """The answer as it leaves the socket, or the end.
 
-    For UDP the answer is only supposed: who listens is taken to answer.
+    For UDP the answer is only supposed: who listens is taken to answer, from the address that was asked
+    where that cannot be told.
     """
     packet = arrived.packet
     if packet.protocol.startswith("icmp"):
@@ -21,7 +27,8 @@ def reply_to(box: Box, arrived: Arrived, journey: Journey) -> Packet | Ended:
         text = f"{box.place}: its sockets were not read: {box.here.unread['sockets']}"
         return journey.ended(box.place, "socket", "unmodelled", text, packet, key="sockets")
     link = _as_if_by(box, packet, arrived.link)
-    if not any(_takes(each, packet, link) for each in box.here.listeners):
+    takers = [each for each in box.here.listeners if _takes(each, packet, link)]
+    if not takers:
         text = f"nothing listens on {packet.dport}/{packet.protocol} in {box.place} at {packet.destination}"
         refusal = "tcp-reset" if packet.protocol == "tcp" else "port-unreachable"
         return journey.ended(
@@ -35,8 +42,16 @@ def reply_to(box: Box, arrived: Arrived, journey: Journey) -> Packet | Ended:
         )
     header = HEADER[packet.family]
     if packet.protocol != "tcp":
-        return turned(packet)._replace(length=header + DATAGRAM)
+        bound = any(each.address for each in takers)
+        source = None if bound else _chosen(box, packet, daemon)
+        answer = turned(packet)._replace(length=header + DATAGRAM)
+        return answer._replace(source=source) if source else answer
     return turned(packet)._replace(flags=frozenset({"SYN", "ACK"}), length=header + SYN)
+
+
+def _chosen(box: Box, packet: Packet, daemon: Daemon | None) -> Address | None:
+    proxied = docker_proxy_asks_the_kernel(daemon, packet)
+    return chosen_source(box, packet) if proxied else None
 
 
 def turned(packet: Packet) -> Packet:

@@ -105,7 +105,8 @@ class Trip:
     def _answered(self, blank: Trace, arrived: Arrived, near: Side | None) -> Trace:
         """The packet came up somewhere: what is said to it, and whether that comes back."""
         box = self._world.box(arrived.place) if arrived.place else None
-        reply = reply_to(box, arrived, self._journey) if box else self._unobserved(arrived)
+        daemon = self._world.snapshot.daemons.get(box.place) if box else None
+        reply = reply_to(box, arrived, self._journey, daemon) if box else self._unobserved(arrived)
         seen = self._as_seen(blank, arrived.packet)
         if isinstance(reply, Ended) or box is None:
             ended = reply if isinstance(reply, Ended) else self._unobserved(arrived)

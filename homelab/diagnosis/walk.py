@@ -7,6 +7,7 @@ POSTROUTING, neighbour (net/ipv4/ip_input.c, route.c, ip_forward.c, ip_output.c;
 from dataclasses import replace
 
 from homelab.diagnosis.box import Box
+from homelab.diagnosis.bridge_hooks import calls_iptables
 from homelab.diagnosis.dead_end import dead_end, in_a_vrf, unread
 from homelab.diagnosis.forwarding import disabled_key, forwarding_key
 from homelab.diagnosis.icmp_error import BEYOND_SCOPE
@@ -16,7 +17,7 @@ from homelab.diagnosis.packet import Packet
 from homelab.diagnosis.reverse_path import Refusal, martian, of_no_wire, refusal
 from homelab.diagnosis.routing import LOOPBACK, Answer, Question, route_line
 from homelab.diagnosis.vantage import Client
-from homelab.diagnosis.wire import Passed, Wire, calls_iptables
+from homelab.diagnosis.wire import Passed, Wire
 from homelab.model.kernel import NextHop
 from homelab.model.place import Address
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from homelab.diagnosis.answers import asks_from
 from homelab.diagnosis.box import Box
-from homelab.diagnosis.bridge_hooks import bridge_hooks
+from homelab.diagnosis.bridge_hooks import bridge_hooks, ip_hooks, shows_to_ip
 from homelab.diagnosis.bridge_ports import lost_frame
 from homelab.diagnosis.discovery import Discovery
 from homelab.diagnosis.frame import Crossing, Ear
@@ -162,14 +162,9 @@ class Wire:
     def _shown_to_ip(
         self, box: Box, crossing: Crossing, packet: Packet
     ) -> tuple[Packet, Ended | None]:
-        bridge, physin, physout = crossing.bridge, crossing.physin, crossing.physout
         packet = packet.arriving(same_namespace=False)
         meant_for = packet.destination
-        for hook, context in (
-            ("prerouting", Context(box, bridge, None, physin, None, bridged=True, framed=True)),
-            ("forward", Context(box, bridge, bridge, physin, physout, bridged=True, framed=True)),
-            ("postrouting", Context(box, None, bridge, physin, physout, bridged=True, framed=True)),
-        ):
+        for hook, context in ip_hooks(box, crossing):
             packet, ended = self._journey.hook(box, hook, packet, context)
             if ended is not None:
                 return packet, ended
@@ -207,17 +202,3 @@ class Wire:
                 box.place, "link", "unmodelled", text, packet, key=f"xdp {link}", iif=link
             )
         return self._journey.hook(box, "ingress", packet, Context(box, iif=link), "netdev")
-
-
-def shows_to_ip(box: Box, crossing: Crossing, family: int) -> bool:
-    """Whether br_netfilter is on for this bridge; frames with a VLAN tag it leaves alone by default."""
-    if crossing.tagged and box.sysctl("net.bridge.bridge-nf-filter-vlan-tagged") != "1":
-        return False
-    return calls_iptables(box, crossing.bridge, family)
-
-
-def calls_iptables(box: Box, bridge: str, family: int) -> bool:
-    tables = "iptables" if family == 4 else "ip6tables"
-    link = box.by_name.get(bridge)
-    own = link is not None and link.options.get(f"nf_call_{tables}") == "1"
-    return own or box.sysctl(f"net.bridge.bridge-nf-call-{tables}") == "1"

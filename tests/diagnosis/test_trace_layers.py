@@ -8,11 +8,11 @@ import pytest
 
 from homelab.diagnosis.answers import answers_arp, answers_ndp, asks_from
 from homelab.diagnosis.box import Box
+from homelab.diagnosis.bridge_hooks import shows_to_ip
 from homelab.diagnosis.bridge_ports import lost_frame
 from homelab.diagnosis.frame import Crossing
 from homelab.diagnosis.packet import Packet
 from homelab.diagnosis.reverse_path import of_no_wire
-from homelab.diagnosis.wire import shows_to_ip
 from homelab.model.kernel import (
     BridgePort,
     FdbEntry,
