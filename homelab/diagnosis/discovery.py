@@ -54,8 +54,11 @@ class Discovery:
             text = f"neighbour discovery of {via}: {why.text}"
             asks, _ = _messages(own, via)
             return journey.ended(at, "bridge", why.kind, text, asks, key=why.key)
+        now: dict[tuple[Place, Packet], Packet] = {}
         for place, hook, packet, context, layer in self._steps(box, oif, own, ear, via):
-            _, ended = journey.hook(place, hook, packet, context, layer)
+            # What one hook of a place found out of the message (it is not tracked) holds at the next.
+            known = now.get((place.place, packet), packet)
+            now[place.place, packet], ended = journey.hook(place, hook, known, context, layer)
             if ended is not None:
                 text = f"neighbour discovery of {via}: {ended.cause.text}"
                 return replace(ended, cause=replace(ended.cause, text=text), answer=None)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 
 from homelab.diagnosis.box import Box
+from homelab.diagnosis.datagrams import passed_on_to
 from homelab.diagnosis.discovery import Discovery
 from homelab.diagnosis.full_size import FullSize, Side, side_of
 from homelab.diagnosis.icmp_error import error_about
@@ -17,6 +18,7 @@ from homelab.diagnosis.vantage import Vantage
 from homelab.diagnosis.walk import Walk
 from homelab.diagnosis.wire import Wire
 from homelab.diagnosis.world import World
+from homelab.model.docker import Daemon
 from homelab.model.place import LAN, Address, Place
 from homelab.model.trace import Hop, Outcome, Target, Trace
 
@@ -111,6 +113,9 @@ class Trip:
         if isinstance(reply, Ended) or box is None:
             ended = reply if isinstance(reply, Ended) else self._unobserved(arrived)
             return self._failed(seen, ended)
+        lost = self._lost_behind(box, arrived.packet, daemon)
+        if lost is not None:
+            return self._failed(seen, lost)
         far = side_of(box, reply)
         # Where the source was rewritten on the way in, the socket routes its answer before that is undone.
         entry = arrived.packet.connection
@@ -125,6 +130,17 @@ class Trip:
             return replace(ended_so, large=large)
         outcome = Outcome.UNKNOWN if end.is_unknown else Outcome.DROPPED
         return replace(ended_so, outcome=outcome, cause=end.cause)
+
+    def _lost_behind(self, box: Box, packet: Packet, daemon: Daemon | None) -> Ended | None:
+        """Where docker-proxy passes a datagram on: the end of its own one, or of the answer to that."""
+        target = passed_on_to(daemon, packet) if packet.protocol == "udp" else None
+        if target is None:
+            return None
+        journey = self._journey.beside("forward")
+        trace = Trip(self._ground, Vantage(box.place), target, journey).trace(box.place)
+        self._journey.forks.update(journey.forks)
+        unknown = trace.outcome is Outcome.UNKNOWN
+        return Ended(trace.cause, packet, unknown) if trace.cause else None
 
     def _unobserved(self, arrived: Arrived) -> Ended:
         address = arrived.packet.destination

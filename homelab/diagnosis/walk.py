@@ -36,7 +36,7 @@ class Walk:
         """A packet of this place itself: route, OUTPUT, POSTROUTING, and out."""
         if packet.family == 4:
             packet = packet._replace(ttl=box.number(DEFAULT_TTL, packet.ttl))
-        answer = box.tables.lookup(question(packet, LOOPBACK))
+        answer = box.tables.lookup(_own_question(packet))
         failed = unread(box, packet, self._journey) or dead_end(box, packet, answer, self._journey)
         if failed is not None:
             return failed
@@ -45,11 +45,12 @@ class Walk:
         if ended is not None:
             return ended
         if question(after, LOOPBACK) != question(packet, LOOPBACK):
-            # ip_route_me_harder: what OUTPUT has changed is looked up again; a failure is silent.
+            # ip_route_me_harder: what OUTPUT has changed is looked up again. A failure is the sender's own
+            # (NF_DROP_ERR), but tcp_connect goes on as if its packet had been lost.
             answer = box.tables.lookup(question(after, LOOPBACK))
             failed = dead_end(box, after, answer, self._journey)
             if failed is not None:
-                return replace(failed, answer=None)
+                return replace(failed, answer=None) if after.protocol == "tcp" else failed
         if answer.kind == "local":
             return self._to_itself(box, after)
         return self._leave(box, after, answer, None)
@@ -239,3 +240,13 @@ def question(packet: Packet, iif: str) -> Question:
         packet.dport,
         packet.tos,
     )
+
+
+def _own_question(packet: Packet) -> Question:
+    """An error about a packet for another place gets its source from its route, which rules are asked without.
+
+    icmp_send in net/ipv4/icmp.c, icmp6_send in net/ipv6/icmp.c.
+    """
+    asked, about = question(packet, LOOPBACK), packet.inner
+    chosen = about is not None and about.destination != packet.source
+    return asked._replace(source=None) if chosen else asked

@@ -346,7 +346,7 @@ def test_ipsets_of_macs_and_marks_and_what_has_no_port() -> None:
 
     assert verdict("-m set --match-set macs src", known, sets=SETS) is True
     assert verdict("-m set --match-set marks src,src", known, sets=SETS) is True
-    assert verdict("-m set --match-set ports dst,dst", ping(), sets=SETS) is None
+    assert verdict("-m set --match-set ports dst,dst", ping(), sets=SETS) is False
 
 
 def changed(target: str, packet: Packet | None = None, table: str = "mangle") -> Traversal:

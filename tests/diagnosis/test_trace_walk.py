@@ -352,11 +352,17 @@ def test_output_may_send_a_packet_where_nothing_leads() -> None:
     made.rules(
         WEB,
         "iptables-nft",
-        table("-A OUTPUT -p icmp -j DNAT --to-destination 203.0.113.9", name="nat"),
+        table(
+            "-A OUTPUT -p icmp -j DNAT --to-destination 203.0.113.9",
+            "-A OUTPUT -p tcp -j DNAT --to-destination 203.0.113.9",
+            name="nat",
+        ),
     )
-    trace = made.trace("guest:web", "10.77.0.1")
+    told = made.trace("guest:web", "10.77.0.1")
+    lost = made.trace("guest:web", "10.77.0.1", 80)
 
-    assert (trace.outcome, cause(trace).at) == (DROP, WEB)
+    assert (told.outcome, cause(told).at) == (Outcome.REJECTED, WEB)
+    assert (lost.outcome, cause(lost).at) == (DROP, WEB)
 
 
 def test_a_place_sends_to_itself() -> None:

@@ -34,6 +34,9 @@ from tests.matrix_kept import fits, line, shown
 TOOLS = "/tmp/capc/tools"
 _QUIET = """
 echo 0 >/proc/sys/net/ipv4/icmp_ratelimit; echo 0 >/proc/sys/net/ipv6/icmp/ratelimit
+for k in icmp_msgs_per_sec icmp_msgs_burst; do
+    [ ! -e /proc/sys/net/ipv4/$k ] || echo 100000 >/proc/sys/net/ipv4/$k
+done
 """
 PATIENCE = 0.7
 TCP, UDP = 80, 5005

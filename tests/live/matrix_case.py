@@ -87,7 +87,7 @@ def fill(text: str, guest: str) -> str:
 
 def _create(place: int, name: str, words: str, number: int) -> str:
     subnet = "" if "--subnet" in words else f"--subnet 10.9{number}.{place}.0/24"
-    if SIX in words:
+    if SIX in words and "--ipv4=false" not in words:
         subnet += f" --subnet fd9{number}:{place}::/64"
     own = "" if "-o com.docker.network.bridge.name" in words or "-d " in words else _bridge(name)
     return f"docker network create {own} {subnet} {words} {name} >/dev/null"

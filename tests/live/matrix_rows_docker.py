@@ -50,7 +50,7 @@ _NETWORKS = {
     ),
     "trusted interface": _n1(f"{BRIDGE}trusted_host_interfaces=eth0", guests=NEW),
     "without ipv4 of the bridge": _n1(f"{BRIDGE}inhibit_ipv4=true"),
-    "ipv6 only": Case({"n1": "--ipv4=false --ipv6 --subnet fd9{g}:1::/64"}, guests=NEW),
+    "ipv6 only": Case({"n1": "--ipv4=false --ipv6  --subnet fd9{g}:1::/64"}, guests=NEW),
     "small mtu": _n1("-o com.docker.network.driver.mtu=1280"),
     "own gateway": Case({"n1": "--subnet 10.9{g}.1.0/24 --gateway 10.9{g}.1.254"}),
     "two networks": Case({"n1": SIX, "n2": SIX}, BOTH),

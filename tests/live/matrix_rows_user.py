@@ -32,7 +32,7 @@ USER = {
         f"{U}-i eth0 -p tcp -m conntrack --ctorigdstport 8080 --ctdir ORIGINAL -j DROP"
     ),
     "user drops what was not translated": _after(
-        f"{U}-i eth0 -m conntrack --ctstate NEW ! --ctstatus DNAT -j REJECT"
+        f"{U}-i eth0 -m conntrack ! --ctstate DNAT,ESTABLISHED,RELATED -j REJECT"
     ),
     "user lets in what was translated": _after(
         f"{U}-i eth0 -j DROP", f"{U}-i eth0 -m conntrack --ctstate DNAT -j ACCEPT"

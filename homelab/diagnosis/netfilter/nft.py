@@ -11,7 +11,14 @@ from homelab.diagnosis.netfilter.nft_kinds import Json
 from homelab.diagnosis.netfilter.nft_listing import objects
 from homelab.diagnosis.netfilter.nft_mixed import completed, doubted
 from homelab.diagnosis.netfilter.nft_statements import steps, too_deep
-from homelab.diagnosis.netfilter.nft_text import Key, Lines, rendered, rule_lines, tables
+from homelab.diagnosis.netfilter.nft_text import (
+    Key,
+    Lines,
+    rendered,
+    rule_lines,
+    tables,
+    with_gaps_told,
+)
 from homelab.diagnosis.netfilter.nft_words import UnreadableError
 from homelab.diagnosis.netfilter.questions import undetermined
 from homelab.diagnosis.netfilter.rules import Chain, Hook, Match, Opaque, Rule, Table, Verdict
@@ -72,6 +79,7 @@ def parse(text: str, listing: str, owned: Owned, links: Links) -> tuple[Table, .
     name is then the text of it, and a match of xtables what libxtables makes of it (iptables-save prints nothing
     of a table in which somebody wrote with nft too).
     """
+    listing = with_gaps_told(listing)
     lines = rule_lines(listing)
     drafts = _drafts(_objects(text)) if text.strip() else {}
     told = {key: each for key, each in drafts.items() if key in owned or not each.is_partial}

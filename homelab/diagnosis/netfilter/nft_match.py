@@ -22,7 +22,7 @@ _ORDERS: Mapping[str, Callable[[int, int], bool]] = {
 def comparison(given: Json, scope: Scope) -> Test:
     """The test of a ``match`` statement; undetermined when a part of it is not known."""
     left = expression(given.get("left"), scope)
-    operator, right = str(given.get("op")), given.get("right")
+    operator, right = str(given.get("op")), _of_one_byte(given.get("right"))
     if left is None:
         return questions.undetermined
     if isinstance(right, bool):
@@ -37,6 +37,13 @@ def comparison(given: Json, scope: Scope) -> Test:
         return _within(left.get, *one, negated=operator == "!=")
     held = _membership(left.kinds, right, scope)
     return _guarded(left.get, held, negated=operator == "!=") if held else questions.undetermined
+
+
+def _of_one_byte(given: object) -> object:
+    """Whether there is a route is a byte to nft(8) 1.1 and a word to 1.0, which prints ``missing/8`` of it."""
+    inner = given.get("prefix") if isinstance(given, dict) else None
+    told = inner.get("addr") if isinstance(inner, dict) else None
+    return told if isinstance(told, bool) else given
 
 
 def _ordered(left: Field, operator: str, right: object) -> Test:

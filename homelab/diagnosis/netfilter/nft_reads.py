@@ -169,8 +169,8 @@ def _fingerprint(words: Words) -> object:
 
 def comparison(words: Words, left: object) -> object:
     """The ``match`` statement behind what it reads."""
-    if words.next in _IS_THERE:
-        return _match("==", left, words.take() == "exists")
+    if words.next.removesuffix("/8") in _IS_THERE:
+        return _match("==", left, words.take().startswith("exists"))
     operator = words.take() if words.next in _COMPARED else None
     right = _right(words)
     if words.took("/"):

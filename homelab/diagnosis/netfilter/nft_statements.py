@@ -165,10 +165,12 @@ def _set(given: Json, _: Scope) -> Step:
     return Match(undetermined, "set") if ends else _NO_VERDICT
 
 
-def _xt(given: Json, _: Scope) -> Step | None:
+def _xt(given: Json, scope: Scope) -> Step | None:
     kind, name = str(given.get("type")), str(given.get("name"))
     if kind == "match":
         return _NO_VERDICT if name == "comment" else Match(undetermined, name[:40])
+    if (kind, name) == ("target", "MASQUERADE"):  # its options choose among ports only
+        return translation("masquerade", {}, scope)
     return _NO_VERDICT if kind == "target" and name in _HARMLESS_XT else None
 
 

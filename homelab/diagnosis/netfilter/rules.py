@@ -188,4 +188,7 @@ class Ruleset:
 _TRACKING = re.compile(
     r"-m (?:conn\w+|state|helper) |-j (?:DNAT|SNAT|MASQUERADE|REDIRECT|NETMAP|CONN\w+|SYNPROXY)\b"
     r"|-j CT --(?!notrack)|\b(?:ct|dnat|snat|masquerade|redirect|synproxy)\b"
+    # What nft tells of an extension of iptables: its name, and of an empty one nothing.
+    r"|\btarget \"?(?:DNAT|SNAT|MASQUERADE|REDIRECT|NETMAP|CONN\w+|CT|SYNPROXY|untold)\b"
+    r"|\bmatch \"?(?:conn\w+|state|helper)\b"
 )

@@ -167,11 +167,14 @@ def _port(text: str) -> Holds:
     ports = number_range(ports_text, "-")
 
     def holds(packet: Packet, _: Context, end: str) -> bool | None:
-        if (colon and wanted is None) or ports is None or is_icmp(packet):
+        if colon and wanted is None:
+            return None
+        if protocol_number(packet) != wanted if colon else is_icmp(packet):
+            return False  # ip_set_get_ip_port in net/netfilter/ipset/ip_set_getport.c
+        if ports is None or is_icmp(packet):
             return None
         given = packet.sport if end == "src" else packet.dport
-        same = not colon or protocol_number(packet) == wanted
-        return same and ports[0] <= given <= ports[1]
+        return ports[0] <= given <= ports[1]
 
     return holds
 
