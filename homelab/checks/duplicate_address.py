@@ -139,9 +139,8 @@ def tells(group: Group) -> Told:
     if address is None:
         return Told(seen.cause.text)
     holders = twice[address]
-    return Told(
-        _explained(address, holders), _fix(seen.case, address, holders), at=_at(seen.case, holders)
-    )
+    at = seen.place if seen.place in dict(holders) else _at(seen.case, holders)
+    return Told(_explained(address, holders), _fix(seen.case, address, holders), at=at)
 
 
 def _at(case: Case, holders: tuple[Holder, ...]) -> Place:

@@ -22,6 +22,7 @@ Undo: the same command with `remove` in place of `add`.
 """
 
 import shlex
+from collections.abc import Hashable
 
 from homelab.checks.advice import OF_RUNTIME, evidence, opens, way_of
 from homelab.checks.fault import Fault, Told
@@ -51,6 +52,11 @@ def _acls(seen: Seen) -> tuple[str, ...]:
     return tuple(name.strip() for each in listed for name in each.split(",") if name.strip())
 
 
+def by_acls(seen: Seen) -> Hashable:
+    """One rule of an ACL opens a subnet for whoever is kept away from it by another line of LXD's."""
+    return _acls(seen), seen.is_return
+
+
 def _lines(group: Group) -> tuple[str, ...]:
     """One direction is enough: LXD accepts established connections in its chain of ACLs."""
     seen = group[0]
@@ -75,4 +81,4 @@ def tells(group: Group) -> Told:
     )
 
 
-FAULT = Fault(CODE, "a network ACL drops", __doc__, claims, tells)
+FAULT = Fault(CODE, "a network ACL drops", __doc__, claims, tells, by_acls)

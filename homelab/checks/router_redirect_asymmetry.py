@@ -23,6 +23,7 @@ Opens: what the router's rules let pass without looking at state.
 Undo: the same command with `-D` in place of `-I`.
 """
 
+import re
 from collections.abc import Iterator
 
 from homelab.checks.conntrack_invalid import is_of_invalid
@@ -34,6 +35,7 @@ from homelab.model.place import ROUTER, Network
 from homelab.model.trace import Trace
 
 CODE = "router-redirect-asymmetry"
+_COUNTED = re.compile(r" packets \d+ bytes \d+|^\[\d+:\d+\] ")
 ENDS = ("-j DROP", "-j REJECT", " drop", " reject")
 
 
@@ -48,14 +50,19 @@ def sees(case: Case) -> Iterator[Finding]:
 
 def _drop_of_invalid(here: Namespace, version: int) -> str | None:
     """The rule of the router that drops what it takes for invalid on its way through."""
-    tools = ("nft", "ip6tables" if version == 6 else "iptables")
-    for ruleset in here.rulesets:
-        if ruleset.tool != "nft-json" and ruleset.tool.startswith(tools):
-            for line in map(str.strip, ruleset.text.splitlines()):
-                own = " INPUT " in line or " OUTPUT " in line
-                if is_of_invalid(line) and any(each in line for each in ENDS) and not own:
-                    return line.partition(" # handle")[0]
+    # nft lists the rules of iptables-nft too: they are told as whoever wrote them knows them.
+    for tool in ("ip6tables" if version == 6 else "iptables", "nft"):
+        for ruleset in here.rulesets:
+            if ruleset.tool != "nft-json" and ruleset.tool.startswith(tool):
+                for line in map(str.strip, ruleset.text.splitlines()):
+                    if _drops_invalid(line):
+                        return _COUNTED.sub("", line.partition(" # handle")[0])
     return None
+
+
+def _drops_invalid(line: str) -> bool:
+    own = " INPUT " in line or " OUTPUT " in line
+    return is_of_invalid(line) and any(each in line for each in ENDS) and not own
 
 
 def _goes_past(judgement: Judgement, version: int) -> bool:

@@ -1,11 +1,12 @@
 """All faults, and pairs of them: on one path one behind the other, in both directions, and side by side."""
 
 from tests.live.rows_guest import GUEST
+from tests.live.rows_lan import LAN_ROWS
 from tests.live.rows_more import MORE
 from tests.live.rows_rules import RULES
 from tests.live.rows_ways import WAYS
 
-ROWS = GUEST | RULES | WAYS | MORE
+ROWS = GUEST | RULES | WAYS | MORE | LAN_ROWS
 DOUBLE = (
     ("no route on the router", "policy of FORWARD"),
     ("no route on the host", "DOCKER-USER of 20.10"),
