@@ -51,11 +51,22 @@ def _there(seen: Seen) -> tuple[tuple[DockerContainer, Address], ...]:
     return tuple((container, address) for container, address in found if address is not None)
 
 
+def _mover(seen: Seen, there: tuple[DockerContainer, ...]) -> str:
+    """The one whose address Docker chose: one that somebody asked for does not change."""
+    free = [each.name for each in there if not _is_asked_for(seen, each)]
+    return free[0] if len(free) == 1 else there[0].name if len(there) == 1 else "NAME"
+
+
+def _is_asked_for(seen: Seen, container: DockerContainer) -> bool:
+    mine = (one for one in container.attachments if one.network == seen.judgement.name.network)
+    return any(each.fixed_ipv6 if seen.version == 6 else each.fixed_ipv4 for each in mine)
+
+
 def tells(group: Group) -> Told:
     seen, network = group[0], group[0].judgement.name.network
     there = _there(seen)
     known = ", ".join(f"{container.name} has {address}" for container, address in there)
-    name = there[0][0].name if len(there) == 1 else "NAME"
+    name = _mover(seen, tuple(container for container, _ in there))
     option = "--ip6" if seen.version == 6 else "--ip"
     steps = (("disconnect", network, name), ("connect", option, str(seen.target), network, name))
     lines = tuple(command(seen.case, seen.place, "docker", "network", *each) for each in steps)

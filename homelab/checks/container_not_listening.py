@@ -3,9 +3,10 @@
 Seen as: ping works, the port says "connection refused" at once. A silent port is another fault: something
 drops on the way.
 
-Look, in the guest; `0.0.0.0:PORT` or `*:PORT` is what a reachable service shows:
+Look, in the guest; `0.0.0.0:PORT` or `*:PORT` is what a reachable service shows. The guest's own `ss` looks, as few
+images have one:
 
-    docker exec NAME ss -ltn
+    nsenter -t $(docker inspect -f '{{.State.Pid}}' NAME) -n ss -ltn
 
 Why: the service has not started yet or has ended, listens on another port than the one asked for, or only on
 127.0.0.1, which inside a container is the container itself and nobody else. A published port
@@ -39,9 +40,18 @@ def tells(group: Group) -> Told:
         f"{seen.at}: nothing listens on {ports}{_bound_to(group)}",
         Fix(
             "start the service, or bind it to all addresses of the container",
-            commands=(command(seen.case, seen.at, "ss", "-ltnu"),),
+            commands=(_look(seen),),
         ),
     )
+
+
+def _look(seen: Seen) -> str:
+    """With the guest's own program: few images have one."""
+    kind, _, name = seen.at.partition("/")
+    if not (name and kind.startswith("container:")):
+        return command(seen.case, seen.at, "ss", "-ltnu")
+    pid = f"$(docker inspect -f '{{{{.State.Pid}}}}' {name})"
+    return command(seen.case, seen.place, "sh", "-c", f"nsenter -t {pid} -n ss -ltnu")
 
 
 def _bound_to(group: Group) -> str:

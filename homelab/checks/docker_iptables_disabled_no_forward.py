@@ -31,14 +31,24 @@ CODE = "docker-iptables-disabled-no-forward"
 
 
 def claims(seen: Seen) -> bool:
+    key = seen.cause.key or ""
+    refuses = seen.by_forward_policy or key.endswith(("ip_forward", ".forwarding"))
+    here = seen.daemon is not None and seen.at == seen.place
+    return refuses and here and (_is_told_so(seen) or _writes_nothing(seen))
+
+
+def _is_told_so(seen: Seen) -> bool:
+    file = seen.snapshot.daemon_files.get(seen.place)
+    return file is not None and file.values.get("iptables") == "false"
+
+
+def _writes_nothing(seen: Seen) -> bool:
+    """Where the file was not read, rules without any of Docker's tell."""
     here = seen.here
-    if seen.daemon is None or seen.at != seen.place or here is None or not here.rulesets:
+    if here is None or not here.rulesets:
         return False
     unread = any("tables" in each or each.startswith("nft") for each in here.unread)
-    refuses = seen.by_forward_policy or (seen.cause.key or "").endswith(
-        ("ip_forward", ".forwarding")
-    )
-    return refuses and not unread and not has_docker_rules(here)
+    return not unread and not has_docker_rules(here)
 
 
 def tells(group: Group) -> Told:

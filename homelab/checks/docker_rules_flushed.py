@@ -16,6 +16,8 @@ unit). Without `live-restore` the containers restart too.
 
     systemctl restart docker
 
+Rules of homelab's own went with them: `homelab apply --yes` puts those back.
+
 Opens: the ports that its containers publish.
 
 Undo: nothing to undo.
@@ -23,14 +25,15 @@ Undo: nothing to undo.
 
 from collections.abc import Iterator
 
+from homelab.checks.advice import APPLY
 from homelab.checks.fault import Fault, Told, by_place
-from homelab.checks.lab import command, judged_names
+from homelab.checks.lab import command, declared_names, judged_names
 from homelab.checks.rules import TOOLS, lines
 from homelab.checks.seen import Group, Seen
 from homelab.model.docker import Daemon
 from homelab.model.finding import Case, Finding, Fix
 from homelab.model.kernel import Namespace
-from homelab.model.place import Place
+from homelab.model.place import Place, guest_of
 
 CODE = "docker-rules-flushed"
 CHAIN = ":DOCKER "
@@ -89,8 +92,10 @@ def _wiped(case: Case, place: Place, here: Namespace, daemon: Daemon) -> str | N
 
 
 def _fix(case: Case, place: Place) -> Fix:
+    """What wrote rules there before: Docker, and homelab where the inventory wants networks."""
     text = f"restart Docker in {place}, and start the firewall before it"
-    return Fix(text, commands=(command(case, place, "systemctl", "restart", "docker"),))
+    ours = (APPLY,) if declared_names(case, guest_of(place) or "") else ()
+    return Fix(text, commands=(command(case, place, "systemctl", "restart", "docker"), *ours))
 
 
 def tells(group: Group) -> Told:

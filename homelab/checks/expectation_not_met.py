@@ -13,7 +13,7 @@ shall be delivered and is not has the cause that is shown, and mostly a finding 
 shall be dropped and is delivered has nobody in its way: a network that is `ingress: open`, a rule
 that somebody flushed, a route that leads round the firewall.
 
-Fix: mend the cause; or, if the lab is right and the expectation is not, change that line of the inventory. To
+Fix: mend the cause; `homelab apply --yes` puts back what keeps a network of the inventory closed. Or, if the lab is right and the expectation is not, change that line of the inventory. To
 close a network, write who may reach it, and apply:
 
     ingress: [{from: 10.0.0.0/24, ports: [443/tcp]}]
@@ -28,9 +28,10 @@ from collections.abc import Hashable, Iterator
 from itertools import zip_longest
 from typing import TypeAlias
 
+from homelab.checks.advice import APPLY
 from homelab.checks.fault import Fault
 from homelab.model.finding import Case, Finding, Fix, NetworkName, Trial
-from homelab.model.inventory import NetworkOf
+from homelab.model.inventory import ContainerNetwork, Ingress, NetworkOf
 from homelab.model.place import HOST, Place
 from homelab.model.trace import Outcome, Trace
 
@@ -74,7 +75,7 @@ def _finding(case: Case, group: list[Pair]) -> Finding:
         _place(first),
         f"{trial.expectation.where}: {_said(trial, first)}{more}",
         cause=first.cause if first else None,
-        fix=MENDED if mended else _fix(first),
+        fix=MENDED if mended else _fix(case, first),
         affects=tuple(dict.fromkeys(name for each, _ in group for name in _affects(case, each))),
     )
 
@@ -117,14 +118,32 @@ def _said(trial: Trial, first: Trace | None) -> str:
     return f"{shall}{reason}, and {first.target} is {first.outcome.value}{count}{why}"
 
 
-def _fix(trace: Trace | None) -> Fix:
+def _fix(case: Case, trace: Trace | None) -> Fix:
     if trace is None:
         return Fix("see that what it names is there and was read, or change the expectation")
     line = shlex.join(("homelab", "trace", trace.origin, str(trace.target)))
+    closed = _closed(case, trace) if trace.outcome is Outcome.DELIVERED else None
+    if closed is not None:
+        text = f"let homelab close {closed.full_name} again, as its `ingress` says, or change the expectation"
+        return Fix(text, commands=(APPLY,))
     if trace.outcome is Outcome.DELIVERED:
         text = "close the network with `ingress` in the inventory, or change the expectation"
         return Fix(text, commands=(line,))
     return Fix("mend the cause, or change the expectation if that is wrong", commands=(line,))
+
+
+def _closed(case: Case, trace: Trace) -> ContainerNetwork | None:
+    """The network that was reached, if the inventory does not let everybody in."""
+    return next(
+        (
+            each
+            for each in case.inventory.networks
+            if each.managed
+            and each.ingress is not Ingress.OPEN
+            and any(trace.target.address in one for one in each.subnets)
+        ),
+        None,
+    )
 
 
 def _affects(case: Case, trial: Trial) -> tuple[NetworkName, ...]:

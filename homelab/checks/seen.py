@@ -145,7 +145,15 @@ class Seen:
     @property
     def is_unwanted(self) -> bool:
         """Whether the inventory wants this network closed: then nothing is wrong, or to be opened."""
-        return self.declared is not None and self.declared.ingress is Ingress.NONE
+        closed = self.declared is not None and self.declared.ingress is Ingress.NONE
+        return closed and not self.is_request_of_its_own
+
+    @property
+    def is_request_of_its_own(self) -> bool:
+        """Whether the judged network asked somebody else, and waits for the answer."""
+        source = self.trace.source
+        asks = any(source in each for each in self.judgement.subnets if source is not None)
+        return asks and self.is_return
 
     @property
     def subnet(self) -> Network | None:
@@ -180,9 +188,15 @@ def failures(case: Case) -> Iterator[Seen]:
                 yield _seen(case, judgement, trace)
     for trial in case.trials:
         for trace in trial.against if trial.expectation.outcome is Outcome.DELIVERED else ():
-            meant = _network_of(case, trace.target.address)
+            meant = _network_of(case, trace.target.address) or _asking(case, trace)
             if meant is not None:
                 yield _seen(case, replace(meant, reachable=False), trace)
+
+
+def _asking(case: Case, trace: Trace) -> Judgement | None:
+    """The judged network whose own request ended on the way back to it."""
+    lost = trace.cause is not None and trace.cause.direction == "return"
+    return _network_of(case, trace.source) if lost and trace.source is not None else None
 
 
 def _seen(case: Case, judgement: Judgement, trace: Trace) -> Seen:

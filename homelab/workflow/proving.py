@@ -1,6 +1,6 @@
 """Fixes tried on the simulated system: does each open the path, and what else does it open."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -72,8 +72,13 @@ def proven(found: Sequence[Finding], before: Case, after: Case) -> tuple[Finding
         texts = (*_shown(_opened(now, before), group), *inside)
         opened |= {id(each): texts for each in group}
     # An expectation may ask for more than the packets by which a network is judged.
-    lost = {each.judgement.name for each in failures(after)} if after.trials else set()
-    reachable = {each.name: each.reachable and each.name not in lost for each in after.judgements}
+    open_ = [each for each in failures(after) if not each.is_unwanted]
+    lost = {each.judgement.name for each in open_} if after.trials else set()
+    asking = {each.judgement.name for each in failures(before) if each.is_request_of_its_own}
+    reachable = {
+        each.name: (each.reachable or each.name in asking) and each.name not in lost
+        for each in after.judgements
+    }
     return tuple(_proven(each, opened.get(id(each), ()), reachable) for each in found)
 
 
@@ -96,7 +101,7 @@ def _together(found: Sequence[Finding]) -> tuple[Together, ...]:
 
 
 def _proven(
-    finding: Finding, opened: tuple[str, ...], reachable: dict[NetworkName, bool | None]
+    finding: Finding, opened: tuple[str, ...], reachable: Mapping[NetworkName, bool | None]
 ) -> Finding:
     fix = finding.fix
     if fix is None or not (fix.operations or is_tried(finding)):

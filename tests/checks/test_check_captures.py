@@ -30,7 +30,7 @@ CODES: dict[str, dict[str, str]] = {
     "docker-20.10/default-fwd0": POLICY,
     "docker-20.10/default-fwd1": {},
     "docker-20.10/docker-user-accept-d": {},
-    "docker-20.10/gwmode-nat-unprotected": POLICY,
+    "docker-20.10/gwmode-nat-unprotected": {"n1": "docker-gateway-mode-ignored"},
     "docker-20.10/iptables-false": {},
     "docker-26.1/default-fwd0": POLICY,
     "docker-26.1/docker-user-accept-d": {},

@@ -1,11 +1,22 @@
 """An expectation that is not met is a finding whose cause is the trace's."""
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any
 
+from homelab.checks import findings
 from homelab.checks.expectation_not_met import CODE, FAULT, MENDED
 from homelab.model.finding import Case, Finding, Judgement, NetworkName, Trial
-from homelab.model.inventory import Destination, Expectation, Inventory, NetworkOf, Where
+from homelab.model.inventory import (
+    ContainerNetwork,
+    Destination,
+    Expectation,
+    Guest,
+    Ingress,
+    Inventory,
+    NetworkOf,
+    Nic,
+    Where,
+)
 from homelab.model.place import HOST, guest
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Cause, Hop, Outcome, Target, Trace
@@ -120,3 +131,33 @@ def test_an_address_is_of_no_network() -> None:
     trial = Trial(Expectation("lan", to), (ended(Outcome.DROPPED, RULE),), holds=False)
 
     assert found(trial)[0].affects == ()
+
+
+def test_a_request_that_a_closed_network_sent_is_nothing_that_it_wanted() -> None:
+    """Its ingress says nothing of the answers to what its containers ask."""
+    inside = ip_network("10.90.1.0/24")
+    closed = ContainerNetwork("web", "apps", (inside,), ingress=Ingress.NONE)
+    inventory = Inventory(guests=(Guest("web", "nuc", Nic(), (closed,)),))
+    rule = Cause(WEB, "return", "prerouting", "rule", "drop", table="raw", owner="docker")
+    asked = Trace("container:web/front", Target(ip_address("10.0.0.100")), Outcome.DROPPED, ip_address("10.90.1.10"), cause=rule)  # fmt: skip
+    trial = Trial(wanted(), (asked,), holds=False)
+    judgement = Judgement(NAME, WEB, (inside,), "lan", (), (), reachable=False)
+
+    told = findings(Case(inventory, Snapshot(), (judgement,), (trial,)))
+
+    assert [(each.fault, each.severity) for each in told] == [
+        ("docker-egress-dead", "error"),
+        (CODE, "error"),
+    ]
+
+
+def test_a_closed_network_that_is_open_is_closed_by_an_apply() -> None:
+    inside = ip_network("10.90.1.0/24")
+    closed = ContainerNetwork("web", "apps", (inside,), ingress=Ingress.NONE)
+    inventory = Inventory(guests=(Guest("web", "nuc", Nic(), (closed,)),))
+    trial = Trial(wanted(outcome=Outcome.DROPPED), (ended(Outcome.DELIVERED),), holds=False)
+
+    (finding,) = FAULT.sees(Case(inventory, Snapshot(), (APPS,), (trial,)))
+
+    assert finding.fix is not None
+    assert finding.fix.commands == ("homelab apply --yes",)

@@ -6,7 +6,7 @@ import pytest
 
 from homelab.checks.conntrack_invalid import is_of_invalid
 from homelab.model.finding import Finding
-from homelab.model.inventory import ContainerNetwork, Egress
+from homelab.model.inventory import ContainerNetwork, Egress, Guest, Inventory, Nic
 from homelab.model.kernel import Link, Ruleset
 from homelab.model.lxc import InstanceNetwork
 from homelab.model.operation import AddFilterRule, SetSysctl
@@ -221,6 +221,14 @@ def test_a_policy_that_is_left_when_dockers_rules_are_gone_is_no_fault_of_the_po
 
     assert (finding.fault, finding.at, finding.severity) == ("docker-rules-flushed", WEB, "error")
     assert commands(finding) == ("lxc exec web -- systemctl restart docker",)
+
+
+def test_rules_of_homelabs_own_that_went_too_are_put_back() -> None:
+    network = ContainerNetwork("web", "apps", (SUBNET,))
+    inventory = Inventory(guests=(Guest("web", "nuc", Nic(), (network,)),))
+    (finding,) = check("docker-rules-flushed")(judged(rules(lab(), WEB, CUT_OFF), inventory))
+
+    assert commands(finding)[1:] == ("homelab apply --yes",)
 
 
 def test_dockers_rules_that_are_back_open_the_path() -> None:

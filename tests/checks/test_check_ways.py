@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from homelab.checks import lan_client_overlap
-from homelab.model.docker import LABEL, Attachment
+from homelab.model.docker import LABEL, Attachment, DockerSubnet
 from homelab.model.finding import Finding
 from homelab.model.kernel import BridgeVlan, Link, Namespace, PolicyRule, Route
 from homelab.model.lxc import InstanceNetwork
@@ -29,6 +29,7 @@ from tests.checks.cases import (
     codes,
     connected,
     daemon,
+    docker_network,
     front,
     judged,
     lab,
@@ -235,6 +236,18 @@ def test_an_old_docker_knows_no_priority_of_gateways() -> None:
     assert commands(finding) == ("lxc exec web -- docker network disconnect zone front",)
 
 
+def test_no_priority_puts_a_network_of_one_version_before_one_of_both() -> None:
+    broken = on_two_networks()
+    both = (DockerSubnet(ip_network("10.91.0.0/24")), DockerSubnet(ip_network("fd91::/64")))
+    one = docker_network("apps", subnets=(DockerSubnet(SUBNET),))
+    known = replace(broken.daemons[WEB], networks=(one, docker_network("zone", subnets=both)))
+
+    case = judged(strict(replace(broken, daemons={WEB: known})))
+    finding = check("container-wrong-gateway")(case)[0]
+
+    assert commands(finding) == ("lxc exec web -- docker network disconnect zone front",)
+
+
 def test_the_gateway_on_the_network_that_is_asked_opens_the_path() -> None:
     mended = at(
         on_two_networks(),
@@ -257,6 +270,21 @@ def test_an_address_that_no_container_has_any_more_is_named() -> None:
 
     assert (finding.fault, finding.at) == ("container-address-changed", WEB)
     assert "front has 10.90.1.10" in finding.explains
+    assert commands(finding)[1].endswith("docker network connect --ip 10.90.1.77 apps front")
+
+
+def test_a_container_that_asked_for_its_address_is_not_the_one_that_lost_another() -> None:
+    told = cause(kind="neighbour", oif="br-apps", text="nobody answers for 10.90.1.77")
+    asked = ip_address("10.90.1.11")
+    stays = replace(
+        front(), name="api", attachments=(Attachment("apps", ipv4=asked, fixed_ipv4=asked),)
+    )
+    moved = replace(front(), attachments=(Attachment("apps", ipv4=ip_address("10.90.1.10")),))
+    one = case(told, target=Target(ip_address("10.90.1.77")))
+    known = replace(one.snapshot.daemons[WEB], containers=(stays, moved))
+
+    finding = only(replace(one, snapshot=replace(one.snapshot, daemons={WEB: known})))
+
     assert commands(finding)[1].endswith("docker network connect --ip 10.90.1.77 apps front")
 
 
