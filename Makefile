@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: check format test demo bench pages fuzz harm clean
+.PHONY: check format test demo bench pages fuzz harm inject clean
 
 check: .venv/ready
 	$(BIN)/ruff format --check -q .
@@ -47,6 +47,10 @@ fuzz: .venv/ready
 # Every operation of an apply on the real lab, as root, with every kind of harm at that moment: about an hour.
 harm: .venv/ready
 	HOMELAB_HARM=all $(BIN)/pytest -q -m lab tests/live/test_live_harm.py
+
+# Every fault of the table on the real lab, as root, those too that take long.
+inject: .venv/ready
+	HOMELAB_INJECT=all $(BIN)/pytest -q -m lab tests/live/test_live_inject.py
 
 clean:
 	tests/lab/lab down || true

@@ -1,6 +1,7 @@
 """One fault, injected into the real lab: what breaks it, what must be said of it, and how the lab is put right."""
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +12,8 @@ from typing import Any, NamedTuple
 from tests.live.the_lab import LAB, ROOT, Lab
 
 INVENTORY = "tests/live/ipv6.yaml"
+EDITED = "tests/lab/.run-injected.yaml"
+OUTSIDE = ("client", "router", "host")
 GUESTS = {"web": "fd77::11", "db": "fd77::12", "app": "fd77::13"}
 
 
@@ -18,19 +21,31 @@ GUESTS = {"web": "fd77::11", "db": "fd77::12", "app": "fd77::13"}
 class Row:
     """``inject`` and ``undo`` are scripts by place; ``cause`` is part of the first finding's cause.
 
-    ``probe`` is an address to ping, or an IPv4 ADDRESS:PORT for TCP. ``mend``: the offered fix brings
-    the packet through, by ``--fix`` or typed as it stands; else only who made the fault can mend it.
-    ``exit``: 0 where the packets by which networks are judged do arrive, and it is told as a warning.
+    ``probe`` is an address to ping, an IPv4 ADDRESS:PORT for TCP, or a script of a place that succeeds
+    while all is well. ``mend``: the offered fix brings the packet through, by ``--fix`` or typed as it
+    stands; else only who made the fault can mend it, and ``hand`` is what he does who follows the words
+    before he types the commands. ``advice`` is part of the fix's words and commands. ``edit`` makes of the
+    lab's inventory, by sed(1), the one that is asked. ``exit`` is what a diagnosis ends with. ``fresh``: whom
+    the probe asks comes with the fault, and answered nobody before.
     """
 
     code: str
     at: str
-    probe: str
+    probe: "str | Script"
     inject: Mapping[str, str]
     cause: Mapping[str, object] = field(default_factory=dict)
     undo: Mapping[str, str] = field(default_factory=dict)
     mend: bool = True
+    hand: Mapping[str, str] = field(default_factory=dict)
+    advice: str = ""
+    edit: str = ""
     exit: int = 1
+    fresh: bool = False
+
+
+class Script(NamedTuple):
+    place: str
+    words: str
 
 
 class Answer(NamedTuple):
@@ -46,10 +61,10 @@ class Bench:
     lab: Lab
     worker: "subprocess.Popen[str]"
 
-    def homelab(self, *words: str) -> Answer:
+    def homelab(self, *words: str, inventory: str = INVENTORY) -> Answer:
         if self.worker.stdin is None or self.worker.stdout is None:
             raise ValueError("a worker without pipes")
-        self.worker.stdin.write(json.dumps(["-i", INVENTORY, *words]) + "\n")
+        self.worker.stdin.write(json.dumps(["-i", inventory, *words]) + "\n")
         self.worker.stdin.flush()
         return Answer(**json.loads(self.worker.stdout.readline()))
 
@@ -57,27 +72,40 @@ class Bench:
         for place, script in scripts.items():
             self.lab.sh(place, script)
 
-    def arrives(self, probe: str, tries: int = 1) -> bool:
-        """A real packet of the LAN's client comes back."""
-        address, dot, port = probe.partition(":") if "." in probe else (probe, "", "")
-        if not dot:
-            return self.lab.pings(address, tries)
-        return any(self.lab.serves(address, int(port)) for _ in range(tries))
+    def arrives(self, probe: str | Script, tries: int = 1) -> bool:
+        """A real packet comes back: of the LAN's client, or of whomever the script sends from."""
+        return any(self._arrives(probe) for _ in range(tries))
 
-    def diagnose(self, code: int = 1) -> list[dict[str, Any]]:
+    def _arrives(self, probe: str | Script) -> bool:
+        if isinstance(probe, Script):
+            place = (probe.place,) if probe.place in OUTSIDE else ("exec", probe.place)
+            return self.lab.run(*place, "--", "sh", "-c", probe.words).returncode == 0
+        address, dot, port = probe.partition(":") if "." in probe else (probe, "", "")
+        return self.lab.serves(address, int(port)) if dot else self.lab.pings(address)
+
+    def edited(self, edit: str) -> str:
+        """The inventory that is asked."""
+        if edit:
+            self.lab.sh("host", f"sed {shlex.quote(edit)} {INVENTORY} >{EDITED}")
+        return EDITED if edit else INVENTORY
+
+    def diagnose(self, row: Row | None = None) -> list[dict[str, Any]]:
         """What is found; model and real packets agree, or the exit code would be 4."""
-        done = self.homelab("diagnose", "--json")
-        assert done.code == code, f"exit {done.code}: {done.out}{done.err}"
+        inventory = self.edited(row.edit if row else "")
+        done = self.homelab("diagnose", "--json", inventory=inventory)
+        assert done.code == (row.exit if row else 1), f"exit {done.code}: {done.out}{done.err}"
         found: list[dict[str, Any]] = json.loads(done.out)["findings"]
         return found
 
-    def mend(self, found: Sequence[Mapping[str, Any]]) -> None:
+    def mend(self, found: Sequence[Mapping[str, Any]], row: Row | None = None) -> None:
         """As someone would who does what he is told, and nothing else."""
-        offered = [each["fix"] for each in found if each["fix"] and each["severity"] != "info"]
+        inventory = self.edited(row.edit if row else "")
+        offered = [each["fix"] for each in found if each["fix"]]
         if any(each["automatic"] for each in offered):
-            self.homelab("diagnose", "--fix", "--no-probe")
+            self.homelab("diagnose", "--fix", "--no-probe", inventory=inventory)
+        self.run(row.hand if row else {})
         for line in (one for each in offered if not each["automatic"] for one in each["commands"]):
-            done = self.lab.host("sh", "-c", line.replace("homelab ", f"homelab -i {INVENTORY} "))
+            done = self.lab.host("sh", "-c", line.replace("homelab ", f"homelab -i {inventory} "))
             assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
 
     def put_right(self, undo: Mapping[str, str]) -> None:
@@ -96,9 +124,9 @@ look() {
     echo "== $place"
     for f in -4 -6; do $in ip $f route show table all; $in ip $f rule; done |
         grep -Ev '^(local|multicast|anycast|broadcast) |linkdown|veth' | sed 's/ expires [0-9]*sec//' | sort
-    $in ip -br addr | grep -v ^veth | sed 's/@[^ ]*//' | sort
+    $in ip -br addr | grep -v ^veth | sed "s/@[^ ]*//; s/ fe80:[^ ]*//g; s/  */ /g" | sort
     for s in iptables-nft iptables-legacy ip6tables-nft ip6tables-legacy; do
-        $in $s-save 2>/dev/null | grep -E '^-A|DROP' | grep -v homelab: | sed 's/ \[.*//'
+        $in $s-save 2>/dev/null | grep -E '^-A|DROP' | grep -vE 'homelab:|docker0' | sed 's/ \[.*//'
     done
     $in nft list tables | grep -vE ' (filter|nat|raw|mangle)$'
     $in ip neigh show nud permanent
