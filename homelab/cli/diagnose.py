@@ -1,6 +1,7 @@
 """`homelab diagnose`."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
@@ -24,6 +25,7 @@ from homelab.report.html import html
 from homelab.report.paint import Paint, plain
 from homelab.report.plan_text import applied_text, changes_in_words
 from homelab.report.proof import proof_document, proofs_text
+from homelab.report.since import recalled
 from homelab.report.svg import svg
 from homelab.system.journal import Journal
 from homelab.system.live import LiveSystem
@@ -36,6 +38,7 @@ from homelab.workflow.mending import plan_fixes
 from homelab.workflow.probing import Compared, compare_again
 
 DISAGREEMENT = 4
+PAGE_LIMIT = 64 * 1024 * 1024
 
 
 @click.command("diagnose")
@@ -123,7 +126,8 @@ def _carried_out(journal: Journal, planned: Planned, system: LiveSystem, *, no_p
 def _show(compared: Compared, show: Show) -> None:
     case, findings = compared.diagnosis.case, compared.diagnosis.findings
     if show.page is not None:
-        write_text(show.page, html(case, findings, _picture(compared.diagnosis)))
+        before = recalled(_page_before(show.page))
+        write_text(show.page, html(case, findings, _picture(compared.diagnosis), before))
         say(f"{plain(show.page)}: the report for a browser")
     if show.as_document:
         probes = [proof_document(each) for each in compared.proofs]
@@ -132,6 +136,15 @@ def _show(compared: Compared, show: Show) -> None:
     click.echo(diagnosis_text(case, findings, paint()))
     if compared.proofs:
         click.echo(proofs_text(compared.proofs, compared.left_out, paint()))
+
+
+def _page_before(file: str) -> str:
+    """The report that stands there, as far as one does: what changed since then is told."""
+    try:
+        with Path(file).open(encoding="utf-8", errors="replace") as page:
+            return page.read(PAGE_LIMIT)
+    except OSError:
+        return ""
 
 
 def _picture(diagnosis: Diagnosis) -> str | None:
