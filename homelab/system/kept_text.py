@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from hashlib import blake2s
 from ipaddress import ip_address, ip_network
+from pathlib import PurePosixPath
 
 from homelab.model.persistence import KeptRoute
 from homelab.model.snapshot import PROTOCOL
@@ -23,6 +24,8 @@ TEMPLATES = {
     "ifupdown": "routes-ifupdown.sh.j2",
     "unit": "routes-unit.conf.j2",
 }
+DEFAULT = "/etc/systemd/system/lxd.service.d/50-homelab.conf"
+
 PROGRAMS = ("networkmanager", "ifupdown")
 """Whose files are run: they have to be executable."""
 
@@ -75,7 +78,7 @@ def routes_text(keeper: str, routes: Sequence[KeptRoute]) -> str:
         for each in sorted(routes, key=lambda each: (each.destination.version, each.destination))
     ]
     marks = [f"{_MARK}route {row['to']} via {row['via']} dev {row['dev']}" for row in rows]
-    unit = routes[0].file.split("/")[-2].removesuffix(".d") if routes else ""
+    unit = PurePosixPath(routes[0].file or DEFAULT).parent.name.removesuffix(".d")
     values = {"routes": rows, "protocol": PROTOCOL, "unit": unit}
     body = "\n".join([render(TEMPLATES[keeper], values).rstrip("\n"), *marks])
     return f"{body}\n{_MARK}sum {_sum(body)}\n"
