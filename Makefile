@@ -52,6 +52,11 @@ harm: .venv/ready
 inject: .venv/ready
 	HOMELAB_INJECT=all $(BIN)/pytest -q -m lab tests/live/test_live_inject.py
 
+# A machine with systemd, LXD, a guest and a container in a virtual machine, as root: applied, rebooted, and asked again.
+reboot-test: .venv/ready
+	tests/vm/vm prepare
+	tests/vm/reboot
+
 clean:
 	tests/lab/lab down || true
 	rm -rf .venv .bench .mypy_cache .ruff_cache .pytest_cache .coverage
