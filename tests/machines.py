@@ -131,13 +131,11 @@ def _wire(found: list[Machine]) -> None:
     first.sh(f"ip link add eth0 type bridge; ip addr add {first.address}/24 dev eth0")
     first.sh("ip link set eth0 up")
     for number, each in enumerate(others):
-        first.sh(f"ip link add p{number} type veth peer name eth0 netns {_netns(each)}")
+        # The pid of the other one means nothing to the processes of the first.
+        words = f"ip link add p{number} type veth peer name eth0 netns {each.pid}"
+        subprocess.run(["nsenter", "-t", str(first.pid), "--net", "--", *words.split()], check=True)
         first.sh(f"ip link set p{number} master eth0 up")
         each.sh(f"ip addr add {each.address}/24 dev eth0; ip link set eth0 up")
-
-
-def _netns(machine: Machine) -> str:
-    return f"/proc/{machine.pid}/ns/net"
 
 
 def _end(holder: subprocess.Popen[bytes]) -> None:

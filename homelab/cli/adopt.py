@@ -7,6 +7,7 @@ import click
 from homelab.cli.carry import Terms, alone, carry_out
 from homelab.cli.change import show_applied, show_plan
 from homelab.cli.common import inventory, inventory_option, json_option, observe, say
+from homelab.cli.lab import lab_of
 from homelab.model.inventory import Inventory
 from homelab.model.snapshot import Snapshot
 from homelab.planning.adopt import adoptable
@@ -15,7 +16,6 @@ from homelab.report.documents import adoptable_document, as_json
 from homelab.report.paint import plain
 from homelab.report.plan_text import changes_in_words
 from homelab.resources import KINDS
-from homelab.system.live import LiveSystem
 from homelab.workflow import change
 from homelab.workflow.carrying import Consent
 
@@ -37,7 +37,7 @@ def adopt_command(*, objects: tuple[str, ...], path: str | None, as_document: bo
         taken, _ = observe(None, declared)
         return _listed(declared, taken, as_document=as_document)
     with alone("adopt") as journal:
-        system = LiveSystem(declared)
+        system = lab_of(declared)
         seen = system.read()
         named = _handles(objects, adoptable(allocate(declared, seen), seen, KINDS))
         goal = change.Goal(declared, adopt=named, as_it_is=True)

@@ -11,8 +11,10 @@ import click
 
 from homelab.cli.common import say, telling
 from homelab.cli.interrupts import interruptible
+from homelab.cli.lab import lab_of
 from homelab.errors import ConflictError, OperationError
 from homelab.load import journal as texts
+from homelab.model.agent import Change, End
 from homelab.model.inventory import Inventory
 from homelab.model.inverse import standing
 from homelab.model.operation import Operation
@@ -22,9 +24,8 @@ from homelab.model.snapshot import Snapshot
 from homelab.report.history_text import clock
 from homelab.report.paint import Paint
 from homelab.report.plan_text import changes_in_words, rollback_text
-from homelab.system import System
+from homelab.system import Lab
 from homelab.system.journal import Journal
-from homelab.system.live import LiveSystem
 from homelab.system.lock import locked
 from homelab.system.watchdog import watch
 from homelab.workflow import carrying, change, flows, foresight, hands
@@ -101,7 +102,8 @@ def _settle(journal: Journal, pending: Pending) -> None:
 
 def take_back(journal: Journal, pending: Pending, because: str) -> Returned:
     """Bring back the lab as it was before a pending change; it becomes a revision when nothing remains."""
-    system = LiveSystem(pending.inventory)
+    system = lab_of(pending.inventory)
+    system.settle(pending.started, End.BACK)
     tell = telling(pending.before)
 
     def run(operation: Operation) -> None:
@@ -109,6 +111,7 @@ def take_back(journal: Journal, pending: Pending, because: str) -> Returned:
         system.run(operation)
 
     returned = go_back(pending.before, standing(pending.started), system, run)
+    returned = replace(returned, residue=(*returned.residue, *_not_ended(system, End.KEEP)))
     outcome = Outcome.INCOMPLETE if returned.residue else Outcome.ROLLED_BACK
     door = door_of(system, pending.before, len(pending.flows))
     lost = flows.lost(pending.flows, door, pending.started)
@@ -117,15 +120,13 @@ def take_back(journal: Journal, pending: Pending, because: str) -> Returned:
     return replace(returned, lost=lost)
 
 
-def door_of(system: LiveSystem, snapshot: Snapshot, most: int) -> flows.Door:
+def door_of(system: Lab, snapshot: Snapshot, most: int) -> flows.Door:
     """How flows are probed on the lab; nothing that is asked twice is asked twice at once."""
     origin = probe_origin(snapshot, system.enterable())
     return flows.Door(origin, system.probe, most, lambda: time.sleep(PAUSE))
 
 
-def carry_out(
-    journal: Journal, planned: change.Planned, system: LiveSystem, terms: Terms
-) -> Applied:
+def carry_out(journal: Journal, planned: change.Planned, system: Lab, terms: Terms) -> Applied:
     """Write down what is about to happen, do it, verify it, and write down how it ended.
 
     The first signal that wants the process to end takes the change back; it cannot be cut short.
@@ -136,6 +137,7 @@ def carry_out(
         try:
             return _carried_out(journal, planned, system, intent, terms)
         except KeyboardInterrupt:
+            system.close()
             return _interrupted(journal, planned, intent)
         except OperationError:
             forget_unless_begun(journal)
@@ -152,7 +154,7 @@ def forget_unless_begun(journal: Journal) -> None:
 def _carried_out(
     journal: Journal,
     planned: change.Planned,
-    system: LiveSystem,
+    system: Lab,
     intent: Intent,
     terms: Terms,
 ) -> Applied:
@@ -165,12 +167,28 @@ def _carried_out(
         lambda working: journal.write(texts.FLOWS, texts.dump_flows(working)),
     )
     door = door_of(system, planned.snapshot, terms.probes)
+    system.begin(Change(intent.command, intent.who, intent.changes, terms.confirm_within))
     applied = carrying.apply(planned, system, door, terms.consent, witness, hands_of(system))
+    if applied.rollback is not None:
+        left = _not_ended(system, End.BACK)
+        applied = replace(applied, residue=(*applied.residue, *left))
+    elif left := _not_ended(system, End.WAIT if intent.confirm_by else End.KEEP):
+        system.close()
+        return _undone(journal, planned, "; ".join(left))
     _close(journal, intent, applied, system)
     return applied
 
 
-def hands_of(system: LiveSystem) -> Hands:
+def _not_ended(system: Lab, end: End) -> tuple[str, ...]:
+    """Why the change did not end on other hosts as it should."""
+    try:
+        system.finish(end)
+    except OperationError as error:
+        return (str(error),)
+    return ()
+
+
+def hands_of(system: Lab) -> Hands:
     """Guests side by side: their daemons know nothing of each other."""
     return Hands(GUESTS_AT_ONCE, system.run_batch)
 
@@ -182,10 +200,18 @@ def _interrupted(journal: Journal, planned: change.Planned, intent: Intent) -> A
         if intent.revision in journal.numbers():
             say(f"too late to interrupt: revision {intent.revision} is complete, and stays")
         raise click.Abort
-    returned = take_back(journal, pending, hands.INTERRUPTED)
+    return _undone(journal, planned, hands.INTERRUPTED)
+
+
+def _undone(journal: Journal, planned: change.Planned, because: str) -> Applied:
+    """The change taken back by its journal."""
+    pending = texts.parse_pending(journal.read())
+    if pending is None:
+        raise OperationError(because)
+    returned = take_back(journal, pending, because)
     return Applied(
         planned.plan,
-        Execution(pending.started, hands.INTERRUPTED),
+        Execution(pending.started, because),
         rollback=returned.execution,
         residue=returned.residue,
         fates=returned.fates,
@@ -217,7 +243,7 @@ def _intent(journal: Journal, planned: change.Planned, terms: Terms) -> Intent:
     )
 
 
-def _close(journal: Journal, intent: Intent, applied: Applied, system: System) -> None:
+def _close(journal: Journal, intent: Intent, applied: Applied, system: Lab) -> None:
     if applied.rollback is None and intent.confirm_by is not None:
         journal.write(texts.APPLIED, "")
         return

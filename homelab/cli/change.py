@@ -18,6 +18,7 @@ from homelab.cli.common import (
     snapshot_option,
     write_text,
 )
+from homelab.cli.lab import lab_of
 from homelab.errors import ConflictError, UnsafePlanError
 from homelab.load.journal import dump_plan, parse_plan, plan_digest
 from homelab.model.inventory import Inventory
@@ -25,8 +26,8 @@ from homelab.model.plan import Applied
 from homelab.report.documents import applied_document, as_json, plan_document
 from homelab.report.expect_text import foreseen, foreseen_text
 from homelab.report.plan_text import applied_text, foresight_text, plan_text
+from homelab.system import Lab
 from homelab.system.journal import Journal
-from homelab.system.live import LiveSystem
 from homelab.workflow import carrying, change, foresight, hands
 from homelab.workflow.flows import SAMPLE
 
@@ -151,12 +152,12 @@ def apply_command(  # noqa: PLR0913 - one argument for each option
     declared = inventory(path)
     goal = change.Goal(declared, frozenset(only), adopt=frozenset(objects))
     if only_check:
-        return _nothing_done(_planned(goal, LiveSystem(declared)), as_document=as_document)
+        return _nothing_done(_planned(goal, lab_of(declared)), as_document=as_document)
     terms = Terms(
         "apply", declared, carrying.Consent(accident=force), confirm_within, probes=probes
     )
     with alone("apply", wait=not no_wait) as journal:
-        system = LiveSystem(declared)
+        system = lab_of(declared)
         planned = _planned(goal, system)
         if saved is not None:
             _refuse_other_plan(planned, saved)
@@ -169,7 +170,7 @@ def apply_command(  # noqa: PLR0913 - one argument for each option
         return _change(journal, planned, system, terms, as_document=as_document, yes=agreed)
 
 
-def _planned(goal: change.Goal, system: LiveSystem) -> change.Planned:
+def _planned(goal: change.Goal, system: Lab) -> change.Planned:
     seen = system.read()
     if goal.adopt:
         change.refuse_unknown(goal, seen)
@@ -196,7 +197,7 @@ def destroy_command(*, path: str | None, as_document: bool, yes: bool) -> int:
     declared = inventory_or_none(path) or Inventory()
     terms = Terms("destroy", declared, carrying.Consent(accident=True))
     with alone("destroy") as journal:
-        system = LiveSystem(declared)
+        system = lab_of(declared)
         planned = change.plan(change.Goal(declared, removal=True), system.read())
         if not planned.plan:
             return _nothing_done(planned, as_document=as_document)
@@ -218,7 +219,7 @@ def _nothing_done(planned: change.Planned, *, as_document: bool) -> int:
 def _change(
     journal: Journal,
     planned: change.Planned,
-    system: LiveSystem,
+    system: Lab,
     terms: Terms,
     *,
     as_document: bool,
@@ -241,7 +242,7 @@ def _change(
     return code
 
 
-def _moved(planned: change.Planned, applied: Applied, system: LiveSystem) -> change.Planned | None:
+def _moved(planned: change.Planned, applied: Applied, system: Lab) -> change.Planned | None:
     """The plan for the lab as it is now, if an operation failed and was taken back, and it is another one.
 
     A container may start by itself between a look and an operation, and is then in the way of it.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from homelab.cli.lab import lab_of
 from homelab.cli.names import Names, keep
 from homelab.errors import InventoryError, UsageError
 from homelab.model.inventory import Inventory
@@ -19,8 +20,8 @@ from homelab.model.place import guest_of
 from homelab.model.snapshot import Snapshot
 from homelab.report.commands import commands
 from homelab.report.paint import Paint, plain
+from homelab.system import Lab
 from homelab.system.files import write_whole
-from homelab.system.live import LiveSystem
 
 SELDOM = 200_000
 """Objects after which garbage is looked for: what a command makes of a snapshot lives to its end too."""
@@ -86,11 +87,11 @@ def saved_snapshot(file: str) -> Snapshot:
         gc.enable()
 
 
-def observe(file: str | None, declared: Inventory | None) -> tuple[Snapshot, LiveSystem | None]:
+def observe(file: str | None, declared: Inventory | None) -> tuple[Snapshot, Lab | None]:
     """The saved snapshot, or the lab as it is now together with the system that read it."""
     if file:
         return saved_snapshot(file), None
-    system = LiveSystem(declared)
+    system = lab_of(declared)
     taken = system.read()
     keep(names_of(taken))
     return taken, system

@@ -17,6 +17,7 @@ from homelab.cli.common import (
     snapshot_option,
     write_text,
 )
+from homelab.cli.lab import lab_of
 from homelab.errors import UsageError
 from homelab.model.inventory import Inventory
 from homelab.report.diagnosis_text import diagnosis_text
@@ -27,8 +28,8 @@ from homelab.report.plan_text import applied_text, changes_in_words
 from homelab.report.proof import proof_document, proofs_text
 from homelab.report.since import recalled
 from homelab.report.svg import svg
+from homelab.system import Lab
 from homelab.system.journal import Journal
-from homelab.system.live import LiveSystem
 from homelab.workflow.carrying import Consent
 from homelab.workflow.change import Planned
 from homelab.workflow.drawing import draw
@@ -86,7 +87,7 @@ class Show:
     page: str | None = None
 
 
-def _shown(diagnosis: Diagnosis, system: LiveSystem | None, show: Show, *, no_probe: bool) -> int:
+def _shown(diagnosis: Diagnosis, system: Lab | None, show: Show, *, no_probe: bool) -> int:
     compared = Compared(diagnosis)
     if system is not None and not no_probe:
         live = system
@@ -98,7 +99,7 @@ def _shown(diagnosis: Diagnosis, system: LiveSystem | None, show: Show, *, no_pr
 def _mended(declared: Inventory, show: Show, *, no_probe: bool) -> int:
     """Carry out the fixes as one change, with all that a change has, and look again."""
     with alone("diagnose --fix") as journal:
-        system = LiveSystem(declared)
+        system = lab_of(declared)
         diagnosis = diagnose(declared, system.read())
         planned = plan_fixes(diagnosis)
         code = 0
@@ -109,7 +110,7 @@ def _mended(declared: Inventory, show: Show, *, no_probe: bool) -> int:
     return code or seen
 
 
-def _carried_out(journal: Journal, planned: Planned, system: LiveSystem, *, no_probe: bool) -> int:
+def _carried_out(journal: Journal, planned: Planned, system: Lab, *, no_probe: bool) -> int:
     """0, or the exit code of a change that was taken back; all is said on stderr."""
     for each in changes_in_words(planned.plan):
         say(plain(each))

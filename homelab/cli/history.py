@@ -8,8 +8,10 @@ import click
 from homelab.cli.carry import Terms, alone, carry_out, end, own_path, take_back, to_the_end
 from homelab.cli.change import show_applied, show_plan
 from homelab.cli.common import json_option, paint, say
+from homelab.cli.lab import lab_of
 from homelab.errors import ConflictError, UsageError
 from homelab.load import journal as texts
+from homelab.model.agent import End
 from homelab.model.inventory import Inventory
 from homelab.model.plan import Applied
 from homelab.model.revision import Ending, Outcome, Pending, Revision
@@ -18,7 +20,6 @@ from homelab.report.documents import applied_document, as_json, rollback_documen
 from homelab.report.history_text import clock, history_document, history_text
 from homelab.report.plan_text import rollback_text
 from homelab.system.journal import Journal
-from homelab.system.live import LiveSystem
 from homelab.system.lock import locked
 from homelab.workflow import carrying, change, foresight
 
@@ -52,7 +53,9 @@ def confirm_command() -> int:
         if pending is None or not pending.waits:
             raise ConflictError("nothing waits to be confirmed; see `homelab history`")
         refuse_old_session(pending)
-        after = LiveSystem(pending.inventory).read()
+        system = lab_of(pending.inventory)
+        system.settle(pending.started, End.KEEP)
+        after = system.read()
         end(journal, pending.intent, Ending(Outcome.APPLIED, time.time(), "confirmed"), after)
     click.echo(f"confirmed: revision {pending.intent.revision} stays")
     return 0
@@ -87,7 +90,7 @@ def rollback_command(
         return _take_back_pending(as_document=as_document)
     with alone("rollback") as journal:
         to, declared = _target(journal, revision)
-        system = LiveSystem(declared)
+        system = lab_of(declared)
         planned = change.plan(change.Goal(Inventory(), back_to=to), system.read())
         if not planned.plan:
             same = "nothing to change: the lab is as it was then"

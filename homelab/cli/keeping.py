@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from homelab.cli.carry import who
 from homelab.cli.common import say
+from homelab.cli.lab import refuse_far
 from homelab.diagnosis.judge import judge
 from homelab.errors import ConflictError, OperationError, UnreadableError
 from homelab.load import journal as texts
@@ -60,6 +61,7 @@ class Keeper:
     def __init__(self, journal: Journal, events: Events, metrics: Metrics | None = None) -> None:
         self.journal, self.events, self.metrics = journal, events, metrics
         self.applied = last_applied(journal)
+        refuse_far(self.applied.inventory)
         self.system = LiveSystem(self.applied.inventory)
         self.snapshot = Snapshot()
         self.found = Drift()

@@ -243,6 +243,13 @@ class Inventory:
     def networks(self) -> tuple[ContainerNetwork, ...]:
         return tuple(network for each in self.guests for network in each.networks)
 
+    @property
+    def primary(self) -> Host | None:
+        """The host that is called ``host``: the local one, or else the first behind ssh."""
+        reached = [each for each in self.hosts if each.connection.kind in ("local", "ssh")]
+        local = (each for each in reached if each.connection.kind == "local")
+        return next(local, next(iter(reached), None))
+
     def guest(self, name: str) -> Guest | None:
         return next((each for each in self.guests if each.name == name), None)
 

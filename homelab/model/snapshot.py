@@ -16,6 +16,20 @@ PROTOCOL = 201
 
 
 @dataclass(frozen=True, slots=True)
+class Other:
+    """What is a host's own and no place's, of a host that is not the first.
+
+    ``own`` are the guests whose names the inventory gives to it, ``router`` the lab's name of its router.
+    ``runtime`` is without its instances: those of all hosts are together.
+    """
+
+    own: tuple[str, ...] = ()
+    router: Place | None = None
+    runtime: Runtime | None = None
+    lacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Facts of the whole lab.
 
@@ -27,6 +41,8 @@ class Snapshot:
     ``daemon_files`` has what lies beside each daemon, also of one that does not answer.
     ``persistence`` tells, of the host and of a router that we log in to, what keeps routes over a reboot.
     ``lacks`` names what the host's kernel is known not to have: ``8021q``, VLAN links.
+    ``others`` are further hosts, by name: their places are named by ``model/several.py``, and ``@HOST``
+    stands behind their ``kept_sysctls``.
     """
 
     schema: str = SCHEMA
@@ -40,6 +56,7 @@ class Snapshot:
     daemon_files: Mapping[Place, DaemonFile] = field(default_factory=dict)
     lacks: tuple[str, ...] = ()
     persistence: Mapping[Place, Persistence] = field(default_factory=dict)
+    others: Mapping[str, Other] = field(default_factory=dict)
 
     def resolve(self, place: Place) -> Place:
         """The name under which ``namespaces`` holds this place, if it holds it at all."""

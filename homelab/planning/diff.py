@@ -6,14 +6,25 @@ from homelab.model.inventory import Inventory
 from homelab.model.plan import Change, Create, Delete, Plan, Replace, State
 from homelab.model.resource import Key, Kinds, Resource
 from homelab.model.snapshot import Snapshot
+from homelab.planning.hosts import hosts
 
 
 def desired_state(inventory: Inventory, snapshot: Snapshot, kinds: Kinds) -> State:
-    return {each.key: each for kind in kinds for each in kind.desired(inventory, snapshot)}
+    return {
+        each.key: each
+        for kind in kinds
+        for host in hosts(snapshot)
+        for each in host.placed(kind.desired(host.inventory(inventory), host.seen))
+    }
 
 
 def actual_state(snapshot: Snapshot, kinds: Kinds) -> State:
-    return {each.key: each for kind in kinds for each in kind.actual(snapshot)}
+    return {
+        each.key: each
+        for kind in kinds
+        for host in hosts(snapshot)
+        for each in host.placed(kind.actual(host.seen))
+    }
 
 
 def diff(

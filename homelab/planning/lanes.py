@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from homelab.model.batches import batches
 from homelab.model.operation import Operation
-from homelab.model.place import guest_of
+from homelab.model.place import HOST, guest_of
 
 Batch: TypeAlias = tuple[Operation, ...]
 Lanes: TypeAlias = tuple[tuple[Batch, ...], ...]
@@ -16,15 +16,18 @@ Lanes: TypeAlias = tuple[tuple[Batch, ...], ...]
 def waves(operations: Sequence[Operation]) -> Iterator[Lanes]:
     """The operations in order, as waves: each has to be through before the next one begins.
 
-    What is done inside guests concerns one guest each. Whatever is done on the host, on a router or to
-    an instance is a wave of its own with one lane: what comes after it may depend on it.
+    What is done inside guests concerns one guest each, and what is done on a host or to an instance one host
+    each. That, and what is done on routers, is a wave of its own: what comes after it may depend on it.
     """
-    for guests, group in groupby(operations, lambda each: guest_of(each.place) is not None):
-        steps = tuple(group)
-        if not guests:
-            yield (tuple(batches(steps)),)
-            continue
+    for where, group in groupby(operations, _where):
         lanes: dict[str | None, list[Operation]] = {}
-        for each in steps:
-            lanes.setdefault(guest_of(each.place), []).append(each)
+        for each in group:
+            lane = None if where == "router" else guest_of(each.place) or each.place
+            lanes.setdefault(lane, []).append(each)
         yield tuple(tuple(batches(lane)) for lane in lanes.values())
+
+
+def _where(operation: Operation) -> str:
+    if guest_of(operation.place) is not None:
+        return "guest"
+    return "host" if operation.place.partition("@")[0] == HOST else "router"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homelab.errors import OperationError, UnreadableError
+from homelab.model.agent import Change, End
 from homelab.model.inventory import Inventory
 from homelab.model.lxc import Runtime
 from homelab.model.operation import Operation
@@ -152,6 +153,18 @@ class LiveSystem:
     def enterable(self) -> tuple[Place, ...]:
         """The places of the last ``read`` from which a real packet can be sent."""
         return tuple(sorted(place for place, door in self.doors.items() if door.ssh is None))
+
+    def begin(self, change: Change) -> None:
+        """The journal of this machine is its caller's."""
+
+    def finish(self, end: End) -> None:
+        """As above."""
+
+    def settle(self, operations: Collection[Operation], end: End) -> None:
+        """As above."""
+
+    def close(self) -> None:
+        """Nothing stays open between two calls."""
 
     def door(self, place: Place) -> Door:
         """How to enter a place now, also after its guest was restarted since the last ``read``.

@@ -6,6 +6,7 @@ from dataclasses import replace
 from homelab.errors import OperationError
 from homelab.model.kernel import Namespace
 from homelab.model.operation import ForgetSysctl, KeepSysctl, SetSysctl
+from homelab.model.place import Place
 from homelab.model.snapshot import Snapshot
 from homelab.system import sysctl
 
@@ -59,10 +60,12 @@ def _redirects(key: str, value: str) -> dict[str, str]:
 
 
 def keep_sysctl(snapshot: Snapshot, operation: KeepSysctl | ForgetSysctl) -> Snapshot:
-    sysctl.check_host(operation)
-    kept = {each: pair for each, pair in snapshot.kept_sysctls.items() if each != operation.key}
+    name, at, other = operation.place.partition("@")
+    sysctl.check_host(replace(operation, place=Place(name)))
+    here = f"{operation.key}{at}{other}"
+    kept = {each: pair for each, pair in snapshot.kept_sysctls.items() if each != here}
     if isinstance(operation, KeepSysctl):
-        kept[operation.key] = (operation.value, operation.was)
+        kept[here] = (operation.value, operation.was)
     return replace(snapshot, kept_sysctls=kept)
 
 

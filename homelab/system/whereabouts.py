@@ -19,8 +19,8 @@ def local_host(inventory: Inventory) -> Host | None:
 
 
 def router_doors(inventory: Inventory) -> Iterator[Door]:
-    """Routers that can be entered; the local host's own is ``router``, others ``router:NAME``."""
-    here = local_host(inventory)
+    """Routers that can be entered; the first host's own is ``router``, others ``router:NAME``."""
+    here = inventory.primary
     for each in inventory.routers:
         place = ROUTER if here and here.router == each.name else Place(f"router:{each.name}")
         if each.connection.kind == "netns":

@@ -21,6 +21,7 @@ from homelab.load import journal as texts
 from homelab.load.inventory import load_inventory
 from homelab.load.snapshot import load_snapshot
 from homelab.model import operation as op
+from homelab.model.agent import Change, End
 from homelab.model.inventory import Inventory
 from homelab.model.place import Place
 from homelab.model.revision import Intent
@@ -48,6 +49,7 @@ class Lab(SimulatedSystem):
     inventory = Inventory()
     word = "answered"
     one_at_a_time = Lock()
+    told: list[str]
 
     def run_batch(self, operations: Sequence[op.Operation]) -> None:
         for each in operations:
@@ -59,6 +61,15 @@ class Lab(SimulatedSystem):
 
     def probe(self, _: Place, targets: Sequence[Target]) -> tuple[str, ...]:
         return (self.word,) * len(targets)
+
+    def begin(self, change: Change) -> None:
+        self.told = [change.command]
+
+    def finish(self, end: End) -> None:
+        self.told.append(end.value)
+
+    def close(self) -> None:
+        self.told.append("close")
 
 
 class Signalled(Lab):
@@ -95,15 +106,18 @@ def test_a_fix_is_a_revision_like_any_other(journal: Journal, capsys: Captured) 
     assert revision.intent.command == "diagnose --fix"
     assert len(revision.intent.changes) == len(planned.plan.changes)
     assert not journal.is_pending()
+    assert lab.told == ["diagnose --fix", "keep"]
 
 
 def test_a_fix_that_fails_is_taken_back_and_told(journal: Journal, capsys: Captured) -> None:
     planned = plan_fixes(diagnose(DECLARED, BROKEN))
     last = planned.plan.operations()[-1]
 
-    code = _carried_out(journal, planned, live(Lab(BROKEN, type(last))), no_probe=True)
+    lab = Lab(BROKEN, type(last))
+    code = _carried_out(journal, planned, live(lab), no_probe=True)
 
     assert code == 5
+    assert lab.told == ["diagnose --fix", "take back"]
     assert "rolled back: the lab is as before" in capsys.readouterr().err
     assert texts.parse_revision(journal.read(1)).ending.failure
 
