@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from homelab.model.lxc import Runtime
+from homelab.model.persistence import Persistence
 from homelab.model.place import HOST, ROUTER, Address, Place
 from homelab.model.several import AT, Names, names_in, place_of, source
 from homelab.model.snapshot import PROTOCOL, Snapshot
@@ -27,15 +28,9 @@ def view(lab: Snapshot, names: Names) -> Snapshot:
     runtime = other.runtime if other else lab.runtime
     if not other and {HOST, f"{HOST}/lxd"} & lab.unread.keys():
         runtime = None
-    mine, kept = _of(lab.namespaces, own), _of(lab.persistence, own)
-    leads_here = _leads_here(lab, names)
-    if ROUTER in mine:
-        routes = mine[ROUTER].routes
-        ours = tuple(e for e in routes if e.protocol != str(PROTOCOL) or leads_here(e.via))
-        mine[ROUTER] = replace(mine[ROUTER], routes=ours)
-    if ROUTER in kept:
-        at_boot = tuple(each for each in kept[ROUTER].routes if leads_here(each.via))
-        kept[ROUTER] = replace(kept[ROUTER], routes=at_boot)
+    mine = _of(lab.namespaces, own)
+    kept = _of(lab.persistence, own)
+    _leave_out_ways_elsewhere(mine, kept, _leads_here(lab, names))
     suffix = names.suffix
     return Snapshot(
         host=names.host,
@@ -72,6 +67,21 @@ def _own_instances(runtime: Runtime | None, every: Runtime | None, names: Names)
     return replace(
         runtime, instances=tuple(replace(each, name=name) for name, each in found if name)
     )
+
+
+def _leave_out_ways_elsewhere(
+    mine: dict[Place, Namespace],
+    kept: dict[Place, Persistence],
+    leads_here: Callable[[Address | None], bool],
+) -> None:
+    """Of homelab's own routes on the router, those of now and those of the next boot."""
+    if ROUTER in mine:
+        routes = mine[ROUTER].routes
+        ours = tuple(e for e in routes if e.protocol != str(PROTOCOL) or leads_here(e.via))
+        mine[ROUTER] = replace(mine[ROUTER], routes=ours)
+    if ROUTER in kept:
+        at_boot = tuple(each for each in kept[ROUTER].routes if leads_here(each.via))
+        kept[ROUTER] = replace(kept[ROUTER], routes=at_boot)
 
 
 def _leads_here(lab: Snapshot, names: Names) -> Callable[[Address | None], bool]:
