@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
+from homelab.model.kernel import Namespace
 from homelab.model.lxc import Runtime
 from homelab.model.persistence import Persistence
 from homelab.model.place import HOST, ROUTER, Address, Place
 from homelab.model.several import AT, Names, names_in, place_of, source
-from homelab.model.snapshot import PROTOCOL, Snapshot
+from homelab.model.snapshot import PROTOCOL, Other, Snapshot
 
 V = TypeVar("V")
 
@@ -25,31 +26,23 @@ def view(lab: Snapshot, names: Names) -> Snapshot:
     def own(place: Place) -> Place | None:
         return ROUTER if place == router else names.own_place(place)
 
-    runtime = other.runtime if other else lab.runtime
-    if not other and {HOST, f"{HOST}/lxd"} & lab.unread.keys():
-        runtime = None
     mine = _of(lab.namespaces, own)
     kept = _of(lab.persistence, own)
     _leave_out_ways_elsewhere(mine, kept, _leads_here(lab, names))
-    suffix = names.suffix
     return Snapshot(
         host=names.host,
         namespaces=mine,
         aliases={
             one: two for each, to in lab.aliases.items() if (one := own(each)) and (two := own(to))
         },
-        runtime=_own_instances(runtime, lab.runtime, names),
+        runtime=_own_instances(_own_runtime(lab, other), lab.runtime, names),
         daemons=_of(lab.daemons, own),
         unread={
             source(each, lambda p: own(p) or p): why
             for each, why in lab.unread.items()
             if own(place_of(each))
         },
-        kept_sysctls={
-            key.removesuffix(suffix): each
-            for key, each in lab.kept_sysctls.items()
-            if (key.endswith(suffix) if suffix else AT not in key)
-        },
+        kept_sysctls=_own_sysctls(lab, names.suffix),
         daemon_files=_of(lab.daemon_files, own),
         lacks=other.lacks if other else lab.lacks,
         persistence=kept,
@@ -58,6 +51,21 @@ def view(lab: Snapshot, names: Names) -> Snapshot:
 
 def _of(found: Mapping[Place, V], own: Callable[[Place], Place | None]) -> dict[Place, V]:
     return {mine: each for place, each in found.items() if (mine := own(place))}
+
+
+def _own_sysctls(lab: Snapshot, suffix: str) -> dict[str, tuple[str, str]]:
+    return {
+        key.removesuffix(suffix): each
+        for key, each in lab.kept_sysctls.items()
+        if (key.endswith(suffix) if suffix else AT not in key)
+    }
+
+
+def _own_runtime(lab: Snapshot, other: Other | None) -> Runtime | None:
+    """What runs its guests; that of the lab may be another host's."""
+    if other is not None:
+        return other.runtime
+    return None if {HOST, f"{HOST}/lxd"} & lab.unread.keys() else lab.runtime
 
 
 def _own_instances(runtime: Runtime | None, every: Runtime | None, names: Names) -> Runtime | None:
