@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: check format test demo bench pages fuzz harm inject clean
+.PHONY: check format test demo bench pages fuzz harm inject vlan-lab-test sriov-test clean
 
 check: .venv/ready
 	$(BIN)/ruff format --check -q .
@@ -56,6 +56,17 @@ inject: .venv/ready
 reboot-test: .venv/ready
 	tests/vm/vm prepare
 	tests/vm/reboot
+
+# A real LXD guest with dockerd in VLAN 20, in the virtual machine: three minutes.
+vlan-lab-test: .venv/ready
+	tests/vm/vm prepare
+	tests/lab/lab images
+	HOMELAB_VM_MEMORY=5G tests/vm/vm run $(BIN)/pytest -q -m vmlab tests/vm/test_vm_guest.py
+
+# An SR-IOV card and a real LXD guest on it, in the virtual machine: two minutes, and one to fetch QEMU 10 once.
+sriov-test: .venv/ready
+	tests/vm/vm prepare-card
+	HOMELAB_VM_CARD=1 HOMELAB_VM_MEMORY=4G tests/vm/vm run $(BIN)/pytest -q -m vmlab tests/vm/test_vm_sriov.py
 
 clean:
 	tests/lab/lab down || true

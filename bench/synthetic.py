@@ -103,8 +103,8 @@ def lab(networks: int, fault: Fault = HEALTHY) -> Json:
     for number, nets in guests.items():
         places[f"guest:g{number}"] = _guest(number, nets, fault)
         for net in nets:
-            for each in net.containers:
-                places[f"container:g{number}/c{each}"] = _container(net, each)
+            for one in net.containers:
+                places[f"container:g{number}/c{one}"] = _container(net, one)
     return {
         "schema": "homelab.snapshot/1",
         "host": "big",

@@ -2,7 +2,11 @@
 
 from collections.abc import Iterator
 
-from homelab.load.consistency import (
+from homelab.load.document import AllowDocument, GuestDocument, NetworkDocument
+from homelab.load.node import locate_key
+from homelab.load.wiring import declared_bridges, declared_cards, declared_links
+from homelab.load.words import InVlan, Lan, Pick
+from homelab.load.written import (
     Written,
     all_addresses,
     host_of,
@@ -10,9 +14,6 @@ from homelab.load.consistency import (
     pool_length,
     vlan_subnets,
 )
-from homelab.load.document import AllowDocument, GuestDocument, NetworkDocument
-from homelab.load.node import locate_key
-from homelab.load.words import Lan, Pick
 from homelab.model.inventory import (
     Allow,
     ContainerNetwork,
@@ -55,6 +56,8 @@ def build(written: Written) -> Inventory:
                 each.id,
                 vlan_subnets(each),
                 _where(written, "vlans", name),
+                each.protocol,
+                tuple(gate for gate in (each.gateway, each.gateway6) if gate is not None),
             )
             for name, each in written.document.vlans.items()
         ),
@@ -78,6 +81,9 @@ def _hosts(written: Written) -> Iterator[Host]:
             each.router,
             each.vlans,
             _where(written, "hosts", name),
+            declared_links(each),
+            declared_bridges(each),
+            declared_cards(each),
         )
 
 
@@ -93,6 +99,11 @@ def _guest(written: Written, name: str, guest: GuestDocument) -> Guest:
             nic.vlan,
             nic_addresses(guest),
             _where(written, "guests", name, "nic"),
+            nic.macvlan,
+            nic.card,
+            nic.tagged,
+            nic.mac,
+            nic.spoof_check,
         ),
         tuple(_network(written, name, network, each) for network, each in guest.networks.items()),
         guest.restart,
@@ -102,7 +113,7 @@ def _guest(written: Written, name: str, guest: GuestDocument) -> Guest:
 
 def _network(written: Written, guest: str, name: str, network: NetworkDocument) -> ContainerNetwork:
     wanted = {4: network.subnet, 6: network.subnet6}
-    ingress, allow = _ingress(network)
+    ingress, allow = _ingress(written, network)
     return ContainerNetwork(
         guest,
         name,
@@ -128,18 +139,24 @@ def _pool(written: Written, pick: Pick, family: int) -> str | None:
     return pick.pool or next(fitting, None)
 
 
-def _ingress(network: NetworkDocument) -> tuple[Ingress, tuple[Allow, ...]]:
+def _ingress(written: Written, network: NetworkDocument) -> tuple[Ingress, tuple[Allow, ...]]:
     if isinstance(network.ingress, str):
         return Ingress(network.ingress), ()
-    allow = tuple(_allow(each) for each in network.ingress)
+    allow = tuple(_allow(written, each) for each in network.ingress)
     return (Ingress.LIST if allow else Ingress.NONE), allow
 
 
-def _allow(entry: AllowDocument) -> Allow:
-    sources: tuple[Network, ...] = tuple(
-        each for each in entry.sources if not isinstance(each, Lan)
-    )
-    return Allow(sources, entry.ports, lan=len(sources) < len(entry.sources))
+def _allow(written: Written, entry: AllowDocument) -> Allow:
+    sources = tuple(each for one in entry.sources for each in _subnets(written, one))
+    return Allow(sources, entry.ports, lan=any(isinstance(each, Lan) for each in entry.sources))
+
+
+def _subnets(written: Written, source: Network | Lan | InVlan) -> Iterator[Network]:
+    if isinstance(source, InVlan):
+        found = written.document.vlans.get(source.name)
+        yield from vlan_subnets(found) if found else ()
+    elif not isinstance(source, Lan):
+        yield source
 
 
 def _expectations(written: Written) -> Iterator[Expectation]:

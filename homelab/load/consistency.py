@@ -1,7 +1,6 @@
 """What no single value shows: names that nobody declared, and words that contradict each other."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import ip_address
 from itertools import chain
 
@@ -9,54 +8,26 @@ from homelab.load import words
 from homelab.load.document import (
     ExpectationDocument,
     GuestDocument,
-    InventoryDocument,
     NetworkDocument,
-    VlanDocument,
 )
-from homelab.load.node import Node, locate, locate_key, names
+from homelab.load.nics import nic_problems
+from homelab.load.node import locate, names
 from homelab.load.problem import Problem, listed, unknown
-from homelab.load.words import Pick
+from homelab.load.wiring import contradictory, vlans_named
+from homelab.load.words import InVlan, Pick
+from homelab.load.written import (
+    Spot,
+    Written,
+    all_addresses,
+    nic_addresses,
+    pool_length,
+    vlan_subnets,
+)
 from homelab.model.inventory import ContainerCalled, NetworkOf
-from homelab.model.place import HOST, Address, Network, Place, guest_of
+from homelab.model.place import HOST, Address, Place, guest_of
 
 _KEY = {4: "subnet", 6: "subnet6"}
 _ADDRESS = {4: ("address", "10.77.0.11"), 6: ("address6", "fd00:77::11")}
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A valid document, and the tree it came from.
-
-    ``tree`` has all entries, those that are not valid too: their names are known. ``whole`` is False
-    when a file could not be read, so that a name may be declared in it.
-    """
-
-    document: InventoryDocument
-    tree: Node
-    whole: bool = True
-
-    def unknown(self, section: str, *path: str | int, name: str) -> Iterator[Problem]:
-        """The problem that the value at a path is no name of a section."""
-        if self.whole and self.tree.get(section, name) is None:
-            allowed = names(self.tree, section)
-            text = unknown(section.removesuffix("s"), name, allowed)
-            yield Problem(locate(self.tree, path), text)
-
-    def at(self, *path: str | int) -> "Spot":
-        return Spot(self, path)
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """A place in the document about which something is to be said."""
-
-    written: Written
-    path: tuple[str | int, ...]
-
-    def __call__(self, text: str, *below: str | int) -> Problem:
-        where = locate_key(self.written.tree, (*self.path, *below))
-        name = ".".join(map(str, (*self.path, *below)))
-        return Problem(where, f"{name}: {text}")
 
 
 def contradictions(written: Written) -> Iterator[Problem]:
@@ -82,11 +53,6 @@ def _pools(written: Written) -> Iterator[Problem]:
             )
 
 
-def pool_length(family: int, each: int | None) -> int:
-    """Length of the subnets a pool hands out, where the user left it out."""
-    return each or {4: 24, 6: 64}[family]
-
-
 def _vlans(written: Written) -> Iterator[Problem]:
     seen: dict[int, str] = {}
     for name, vlan in written.document.vlans.items():
@@ -108,6 +74,10 @@ def _hosts(written: Written) -> Iterator[Problem]:
             yield from written.unknown("routers", "hosts", name, "router", name=host.router)
         for index, vlan in enumerate(host.vlans):
             yield from written.unknown("vlans", "hosts", name, "vlans", index, name=vlan)
+        for path, vlan in vlans_named(host):
+            yield from written.unknown("vlans", "hosts", name, *path, name=vlan)
+        for way, text in contradictory(host):
+            yield written.at("hosts", name)(text, *way)
         if host.connection.kind == "local" and local is not None:
             yield written.at("hosts", name)(
                 f"host {local} is this machine (connection local) already; write ssh://USER@HOST",
@@ -129,7 +99,7 @@ def _guest(written: Written, name: str) -> Iterator[Problem]:
         yield from written.unknown("hosts", "guests", name, "host", name=guest.host)
     elif written.whole:
         yield from _no_host(spot, list(names(written.tree, "hosts")))
-    yield from _nic(written, name, guest)
+    yield from nic_problems(written, name, guest)
     for network, each in guest.networks.items():
         yield from _network(written, (name, network), guest, each)
     yield from _bridges(spot, guest)
@@ -144,38 +114,6 @@ def _no_host(spot: Spot, hosts: list[str]) -> Iterator[Problem]:
         yield spot(f"on which host is it? write `host:` with one of: {listed(hosts)}")
 
 
-def _nic(written: Written, name: str, guest: GuestDocument) -> Iterator[Problem]:
-    nic = guest.nic
-    spot = written.at("guests", name, "nic")
-    if nic.network is not None and nic.bridge is not None:
-        yield spot("a NIC is on a managed network or on a bridge; take one of them out", "bridge")
-    if nic.vlan is None:
-        return
-    if nic.bridge is None:
-        yield spot("a VLAN needs a bridge of the host; write `bridge: br0` beside it", "vlan")
-    yield from written.unknown("vlans", "guests", name, "nic", "vlan", name=nic.vlan)
-    yield from _in_vlan(written, name, guest, nic.vlan)
-
-
-def _in_vlan(written: Written, name: str, guest: GuestDocument, vlan: str) -> Iterator[Problem]:
-    document = written.document
-    found, host = document.vlans.get(vlan), document.hosts.get(host_of(guest, document) or "")
-    spot = written.at("guests", name, "nic")
-    if found is None:
-        return
-    if host is not None and vlan not in host.vlans:
-        yield spot(
-            f"host {host_of(guest, document)} has no vlan {vlan}; add it to the host's `vlans`",
-            "vlan",
-        )
-    for address in nic_addresses(guest):
-        for subnet in vlan_subnets(found):
-            if subnet.version == address.version and address not in subnet:
-                yield spot(
-                    f"{address} is not in {subnet}, the subnet of vlan {vlan}; write one of it"
-                )
-
-
 def _network(
     written: Written, names_: tuple[str, str], guest: GuestDocument, network: NetworkDocument
 ) -> Iterator[Problem]:
@@ -183,6 +121,7 @@ def _network(
     if network.subnet is None and network.subnet6 is None:
         yield spot("it has no subnet; write `subnet: auto` or a subnet such as 10.90.1.0/24")
     addresses = nic_addresses(guest)
+    yield from _sources(written, spot.path, network)
     for family, subnet in ((4, network.subnet), (6, network.subnet6)):
         if subnet is None:
             continue
@@ -194,6 +133,17 @@ def _network(
                 f"its networks need an IPv{family} address of the guest as next hop; "
                 f"write `nic: {{{key}: {example}}}`"
             )
+
+
+def _sources(
+    written: Written, path: tuple[str | int, ...], network: NetworkDocument
+) -> Iterator[Problem]:
+    entries = network.ingress if isinstance(network.ingress, tuple) else ()
+    for index, each in enumerate(entries):
+        for source in each.sources:
+            if isinstance(source, InVlan):
+                at = (*path, "ingress", index, "from")
+                yield from written.unknown("vlans", *at, name=source.name)
 
 
 def _pick(written: Written, spot: Spot, pick: Pick, family: int) -> Iterator[Problem]:
@@ -275,25 +225,3 @@ def _network_of(
         text = unknown(f"network of guest {whom.guest}", whom.network, allowed)
         hint = "a container is written as container:GUEST/NAME"
         yield Problem(locate(written.tree, path), f"{text}; {hint}")
-
-
-def host_of(guest: GuestDocument, document: InventoryDocument) -> str | None:
-    """The guest's host: the one it names, or the only one there is."""
-    only = next(iter(document.hosts)) if len(document.hosts) == 1 else None
-    return guest.host or only
-
-
-def vlan_subnets(vlan: VlanDocument) -> tuple[Network, ...]:
-    return tuple(each for each in (vlan.subnet, vlan.subnet6) if each is not None)
-
-
-def nic_addresses(guest: GuestDocument) -> tuple[Address, ...]:
-    return all_addresses(guest.nic.address, guest.nic.address6, guest.nic.addresses)
-
-
-def all_addresses(
-    four: Address | None, six: Address | None, more: tuple[Address, ...]
-) -> tuple[Address, ...]:
-    """The addresses of all keys, each once."""
-    named = (each for each in (four, six) if each is not None)
-    return tuple(dict.fromkeys((*named, *more)))

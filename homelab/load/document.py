@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from homelab.load import words
 from homelab.load.scalars import (
@@ -18,6 +18,7 @@ from homelab.load.scalars import (
     Kind,
     Label,
     Length,
+    Mac,
     NetworkName,
     OptionName,
     OptionValue,
@@ -30,6 +31,7 @@ from homelab.load.scalars import (
     Source,
     Subnet4,
     Subnet6,
+    TagProtocol,
     Target,
     Vantage,
     Version,
@@ -37,24 +39,10 @@ from homelab.load.scalars import (
     Word,
     many,
 )
+from homelab.load.section import Section
+from homelab.load.wiring import Bridges, Cards, Links
 from homelab.model.inventory import Connection
 from homelab.model.trace import Outcome
-
-
-class Section(BaseModel):
-    """A mapping of known keys. A key without a value counts as not written."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _only_what_is_written(cls, value: object) -> object:
-        if value is None:
-            return {}
-        if not isinstance(value, dict):
-            return value
-        known = {field.alias or name for name, field in cls.model_fields.items()}
-        return {key: each for key, each in value.items() if each is not None or key not in known}
 
 
 def _as_list(value: object) -> object:
@@ -77,6 +65,13 @@ class VlanDocument(Section):
     id: VlanId = Field(description="VLAN id (IEEE 802.1Q).")
     subnet: Cidr | None = Field(default=None, description="Its subnet, IPv4 or IPv6.")
     subnet6: Cidr | None = Field(default=None, description="Its IPv6 subnet, when it has both.")
+    protocol: TagProtocol = Field(
+        default="802.1Q", description="The tag: 802.1Q, or 802.1ad for an outer one (QinQ)."
+    )
+    gateway: Ip4 | None = Field(
+        default=None, description="Default gateway of guests that have a fixed address in it."
+    )
+    gateway6: Ip6 | None = Field(default=None, description="The same for IPv6.")
 
 
 class HostDocument(Section):
@@ -98,6 +93,9 @@ class HostDocument(Section):
         default=None, description="Name of the router that the LAN's clients use as gateway."
     )
     vlans: tuple[Word, ...] = Field(default=(), description="Names of the VLANs that reach it.")
+    links: Links
+    bridges: Bridges
+    cards: Cards
 
 
 class RouterDocument(Section):
@@ -126,7 +124,23 @@ class NicDocument(Section):
     bridge: Interface | None = Field(
         default=None, description="The host's own bridge it is on, instead of a managed network."
     )
-    vlan: Word | None = Field(default=None, description="Name of the VLAN it is in, on a bridge.")
+    macvlan: Interface | None = Field(
+        default=None, description="The link of the host that it is a macvlan on, likewise."
+    )
+    card: Interface | None = Field(
+        default=None, description="The SR-IOV card of the host whose function it gets, likewise."
+    )
+    vlan: Word | None = Field(
+        default=None, description="Name of the VLAN it is in: of its frames without a tag."
+    )
+    tagged: tuple[Word, ...] = Field(
+        default=(), description="Names of the VLANs whose frames reach it with their tag."
+    )
+    mac: Mac | None = Field(default=None, description="Its fixed address of Ethernet.")
+    spoof_check: Boolean | None = Field(
+        default=None,
+        description="Whether card or bridge drop frames with another address of Ethernet.",
+    )
     address: Ip4 | None = Field(
         default=None,
         description="Its fixed IPv4 address: the next hop of every route to the guest's networks.",

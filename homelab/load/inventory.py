@@ -6,11 +6,12 @@ from pathlib import Path
 
 from homelab.errors import InventoryError
 from homelab.load.build import build
-from homelab.load.consistency import Written, contradictions
+from homelab.load.consistency import contradictions
 from homelab.load.join import joined, with_defaults
 from homelab.load.node import Node
 from homelab.load.problem import SHOWN, Problem, error
 from homelab.load.validate import validated
+from homelab.load.written import Written
 from homelab.load.yaml import LIMIT, read_yaml
 from homelab.model.inventory import Inventory, Where
 from homelab.model.subnets import collisions, declared, excludes

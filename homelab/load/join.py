@@ -9,8 +9,13 @@ from homelab.load.yaml import VALUES
 from homelab.model.inventory import Where
 
 _LEVELS = {"defaults": 2}
-_EXCLUDES = {"bridge": ("network",), "network": ("bridge", "vlan")}
-"""On which of the two a NIC is: the stronger word takes the weaker one's place."""
+_EXCLUDES = {
+    "bridge": ("network", "macvlan", "card"),
+    "macvlan": ("network", "bridge", "card", "tagged"),
+    "card": ("network", "bridge", "macvlan", "tagged"),
+    "network": ("bridge", "macvlan", "card", "vlan", "tagged"),
+}
+"""On which of them a NIC is: the stronger word takes the weaker one's place."""
 
 _PARTS = ("guest", "nic", "network")
 _Parts: TypeAlias = tuple[Node | None, Node | None, Node | None]

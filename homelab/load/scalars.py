@@ -5,15 +5,17 @@ from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from homelab.load import flows, words
-from homelab.load.words import Lan, Pick
+from homelab.load import flows, wires, words
+from homelab.load.words import InVlan, Lan, Pick
 from homelab.model.inventory import Connection, Destination, Port
 from homelab.model.place import Address, Network
+from homelab.model.place import Interface as Given
 from homelab.model.trace import Outcome
 
 RUNTIMES = ("auto", "lxd", "incus", "lxc", "proxmox")
 KINDS = ("linux", "openwrt", "routeros", "opnsense", "unifi")
 EGRESS = ("routed", "masquerade")
+TAGS = ("802.1Q", "802.1ad")
 INGRESS = ("open", "none")
 
 
@@ -57,6 +59,11 @@ OptionName = Annotated[str, *_is(words.option_name)]
 OptionValue = Annotated[str, *_is(words.option_value, type=["string", "number", "boolean"])]
 Boolean = Annotated[bool, *_is(words.boolean, type="boolean")]
 Version = Annotated[int, *_is(lambda value: words.number(value, 1, 1), type="integer", const=1)]
+TagProtocol = Annotated[str, *_one_of(TAGS)]
+FunctionNumber = Annotated[int, *_integer(0, 256)]
+Mtu = Annotated[int, *_integer(1280, 65535)]
+Mac = Annotated[str, *_is(wires.mac, examples=["02:00:00:00:00:14"])]
+HostAddress = Annotated[Given, *_is(wires.interface, examples=["10.20.0.2/24", "fd00:20::2/64"])]
 VlanId = Annotated[int, *_integer(1, 4094)]
 Length = Annotated[int, *_integer(1, 128)]
 Runtime = Annotated[str, *_one_of(RUNTIMES)]
@@ -74,7 +81,9 @@ Reached = Annotated[
     Connection,
     *_is(words.connection, examples=["local", "ssh://root@10.0.0.1", "netns://router", "none"]),
 ]
-Source = Annotated[Network | Lan, *_is(words.source, examples=["10.0.0.0/24", "lan"])]
+Source = Annotated[
+    Network | Lan | InVlan, *_is(words.source, examples=["10.0.0.0/24", "lan", "vlan:servers"])
+]
 PortRange = Annotated[Port, *_is(words.port, examples=["5432/tcp", "8000-8010/udp"])]
 
 Vantage = Annotated[str, *_is(flows.origin, examples=["lan", "guest:web", "container:web/front"])]

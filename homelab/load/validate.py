@@ -6,9 +6,10 @@ from typing import Any, TypeAlias, get_args, get_origin
 
 from pydantic import ValidationError
 
-from homelab.load.document import InventoryDocument, Section
+from homelab.load.document import InventoryDocument
 from homelab.load.node import Entry, Node, locate, locate_key, plain
 from homelab.load.problem import SHOWN, Problem, unknown
+from homelab.load.section import Section
 from homelab.model.inventory import Where
 
 Path: TypeAlias = tuple[str | int, ...]

@@ -67,6 +67,13 @@ class Lan:
     """The subnets of the host's uplink, known once the host has been read."""
 
 
+@dataclass(frozen=True, slots=True)
+class InVlan:
+    """The subnets of a VLAN, by its name."""
+
+    name: str
+
+
 def _text(value: object, example: str) -> str:
     if isinstance(value, str):
         return value
@@ -226,18 +233,20 @@ def choose_subnet(value: object, family: int) -> Network | Pick:
     return found
 
 
-def source(value: object) -> Network | Lan:
-    """One source of an ingress list: a network, an address, or ``lan``."""
+def source(value: object) -> Network | Lan | InVlan:
+    """One source of an ingress list: a network, an address, ``vlan:NAME``, or ``lan``."""
     text = _text(value, "10.0.0.0/24")
     if text == "lan":
         return Lan()
+    if text.startswith("vlan:"):
+        return InVlan(word(text.removeprefix("vlan:")))
     if "/" in text:
         return network(text, "10.0.0.0/24")
     try:
         return ip_network(address(text))
     except ValueError as error:
         raise ValueError(
-            f"{quoted(text)} is no source; write a subnet such as 10.0.0.0/24, an address, or lan"
+            f"{quoted(text)} is no source; write a subnet such as 10.0.0.0/24, an address, vlan:NAME, or lan"
         ) from error
 
 

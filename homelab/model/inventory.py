@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
 
+from homelab.model.host_links import DeclaredBridge, DeclaredCard, DeclaredLink
 from homelab.model.place import Address, Network
 from homelab.model.trace import Outcome, Target
 
@@ -54,6 +55,8 @@ class Vlan:
     id: int
     subnets: tuple[Network, ...] = ()
     where: Where = field(default=NOWHERE, compare=False)
+    protocol: str = "802.1Q"
+    gateways: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +81,17 @@ class Host:
     router: str | None = None
     vlans: tuple[str, ...] = ()
     where: Where = field(default=NOWHERE, compare=False)
+    links: tuple[DeclaredLink, ...] = ()
+    bridges: tuple[DeclaredBridge, ...] = ()
+    cards: tuple[DeclaredCard, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Nic:
-    """A guest's NIC: on a managed ``network``, or on a ``bridge`` (with a ``vlan`` by name)."""
+    """A guest's NIC: on a managed ``network``, a ``bridge``, a ``macvlan`` on a link, or a function of a ``card``.
+
+    ``vlan`` and ``tagged`` are names of VLANs.
+    """
 
     name: str = "eth0"
     network: str | None = None
@@ -90,6 +99,11 @@ class Nic:
     vlan: str | None = None
     addresses: tuple[Address, ...] = ()
     where: Where = field(default=NOWHERE, compare=False)
+    macvlan: str | None = None
+    card: str | None = None
+    tagged: tuple[str, ...] = ()
+    mac: str | None = None
+    spoof_check: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +266,9 @@ class Inventory:
 
     def guest(self, name: str) -> Guest | None:
         return next((each for each in self.guests if each.name == name), None)
+
+    def vlan(self, name: str | None) -> Vlan | None:
+        return next((each for each in self.vlans if each.name == name), None)
 
     def host(self, name: str) -> Host | None:
         return next((each for each in self.hosts if each.name == name), None)

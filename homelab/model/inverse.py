@@ -7,13 +7,15 @@ from typing import assert_never
 from homelab.model import operation as op
 
 
-def inverse(operation: op.Operation) -> tuple[op.Operation, ...]:
+def inverse(operation: op.Operation) -> tuple[op.Operation, ...]:  # noqa: PLR0911 - a closed list
     """What brings back the state before; empty where there is nothing to bring back.
 
     A restart and a start are not undone: they change no configuration. What was tracked of a connection
     is made again by its next packet.
     """
     match operation:
+        case op.ForgetConnections():
+            return ()
         case op.AddRoute() | op.DeleteRoute() | op.MarkRoute():
             return (_route(operation),)
         case (
@@ -23,12 +25,12 @@ def inverse(operation: op.Operation) -> tuple[op.Operation, ...]:
             | op.DeleteIngressFilter()
         ):
             return (_rule(operation),)
-        case op.ForgetConnections():
-            return ()
         case (
             op.SetSysctl() | op.KeepSysctl() | op.ForgetSysctl() | op.KeepRoute() | op.ForgetRoute()
         ):
             return (_setting(operation),)
+        case op.SetOwnedLink() | op.SetPort() | op.SetCard():
+            return (_swapped(operation),)
         case op.SetInstanceConfig() | op.SetInstanceDevice() | op.RestartInstance():
             return _instance(operation)
         case (
@@ -136,5 +138,17 @@ def _docker(
             return (op.ConnectContainer(place, container, attachment),)
         case op.StartContainer():
             return ()
+        case _:
+            assert_never(operation)
+
+
+def _swapped(operation: op.SetOwnedLink | op.SetPort | op.SetCard) -> op.Operation:
+    match operation:
+        case op.SetOwnedLink(place, link, was):
+            return op.SetOwnedLink(place, was, link)
+        case op.SetPort(place, port, before):
+            return op.SetPort(place, before, port)
+        case op.SetCard(place, card, earlier):
+            return op.SetCard(place, earlier, card)
         case _:
             assert_never(operation)

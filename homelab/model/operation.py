@@ -8,6 +8,7 @@ from homelab.model.docker import Attachment, DockerNetwork
 from homelab.model.kernel import Route
 from homelab.model.persistence import KeptRoute
 from homelab.model.place import Address, Network, Place
+from homelab.model.wires import CardState, OwnedLink, PortState
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +233,33 @@ class DeleteIngressFilter:
     filter: IngressFilter
 
 
+@dataclass(frozen=True, slots=True)
+class SetOwnedLink:
+    """Make, change or remove a VLAN link or bridge of homelab's own; None is none."""
+
+    place: Place
+    now: OwnedLink | None
+    was: OwnedLink | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetPort:
+    """A link's bridge, its VLANs there, and its alias."""
+
+    place: Place
+    now: PortState
+    was: PortState
+
+
+@dataclass(frozen=True, slots=True)
+class SetCard:
+    """How many virtual functions an SR-IOV card has, VLAN and spoof check of some, and its alias."""
+
+    place: Place
+    now: CardState
+    was: CardState
+
+
 Operation: TypeAlias = (
     AddRoute
     | DeleteRoute
@@ -254,4 +282,7 @@ Operation: TypeAlias = (
     | DeleteFilterRule
     | SetIngressFilter
     | DeleteIngressFilter
+    | SetOwnedLink
+    | SetPort
+    | SetCard
 )

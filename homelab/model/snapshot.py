@@ -8,6 +8,7 @@ from homelab.model.kernel import Namespace
 from homelab.model.lxc import ADOPTED, Instance, Runtime
 from homelab.model.persistence import Persistence
 from homelab.model.place import HOST, Place, guest
+from homelab.model.wires import CardCount
 
 SCHEMA = "homelab.snapshot/1"
 
@@ -40,7 +41,8 @@ class Snapshot:
     host that homelab keeps over reboots in its own file: key → (value, what it was before).
     ``daemon_files`` has what lies beside each daemon, also of one that does not answer.
     ``persistence`` tells, of the host and of a router that we log in to, what keeps routes over a reboot.
-    ``lacks`` names what the host's kernel is known not to have: ``8021q``, VLAN links.
+    ``lacks`` names what the host's kernel is known not to have: ``8021q``, VLAN links, ``vlan_filtering``,
+    bridges that filter them. ``cards`` are the host's SR-IOV cards by the name of their link.
     ``others`` are further hosts, by name: their places are named by ``model/several.py``, and ``@HOST``
     stands behind their ``kept_sysctls``.
     """
@@ -57,6 +59,7 @@ class Snapshot:
     lacks: tuple[str, ...] = ()
     persistence: Mapping[Place, Persistence] = field(default_factory=dict)
     others: Mapping[str, Other] = field(default_factory=dict)
+    cards: Mapping[str, CardCount] = field(default_factory=dict)
 
     def resolve(self, place: Place) -> Place:
         """The name under which ``namespaces`` holds this place, if it holds it at all."""

@@ -12,6 +12,7 @@ from homelab.model.inverse import inverse
 from homelab.model.kernel import MAIN, Route
 from homelab.model.place import HOST, Place
 from homelab.model.snapshot import Snapshot
+from homelab.model.wires import card_words, link_words, port_words
 
 Kernel: TypeAlias = (
     op.AddRoute
@@ -75,6 +76,12 @@ def _words(operation: op.Operation, client: str) -> Iterator[list[str]]:
             yield from _filter_words(operation)
         case op.SetIngressFilter() | op.DeleteIngressFilter():
             yield from _ingress_words(operation)
+        case op.SetOwnedLink(_, link, was):
+            yield from link_words(link, was)
+        case op.SetPort(_, port, before):
+            yield from port_words(port, before)
+        case op.SetCard(_, card, earlier):
+            yield from card_words(card, earlier)
         case op.SetInstanceConfig() | op.SetInstanceDevice() | op.RestartInstance():
             yield from _instance_words(operation, client)
         case (

@@ -2,10 +2,13 @@
 
 from homelab.model.resource import Kinds
 from homelab.resources.adopted_network import AdoptedNetwork
+from homelab.resources.bridge_port import BridgePort
+from homelab.resources.card import Card
 from homelab.resources.docker_network import GuestNetwork
 from homelab.resources.filter_rule import OpenFilter
 from homelab.resources.forwarding import Forwarding
 from homelab.resources.guest_address import GuestAddress
+from homelab.resources.host_link import HostLink
 from homelab.resources.host_route import HostRoute
 from homelab.resources.ingress_filter import GuardedNetwork
 from homelab.resources.instance import GuestSetting
@@ -13,6 +16,9 @@ from homelab.resources.kept_route import RouteAtBoot
 from homelab.resources.router_route import RouterRoute
 
 KINDS: Kinds = (
+    Card,
+    HostLink,
+    BridgePort,
     GuestSetting,
     GuestAddress,
     Forwarding,

@@ -1,6 +1,6 @@
-"""The fixed addresses of a guest's NIC, kept by LXD or Incus as keys of the device.
+"""A guest's NIC, on what it is, in which VLANs, and its fixed addresses: keys of the device in LXD or Incus.
 
-They hand these out by DHCP: ``ipv6.address`` is refused unless the network has ``ipv6.dhcp.stateful``
+They hand addresses out by DHCP: ``ipv6.address`` is refused unless the network has ``ipv6.dhcp.stateful``
 (validateConfig of LXD's device/nic_bridged.go). A device of a profile gets a copy of the guest's own.
 
 For every key K that we set, ``user.homelab.was.device.DEVICE.K`` has the value before, ``unset`` when there
@@ -28,6 +28,7 @@ from homelab.model.snapshot import Snapshot
 from homelab.resources.instance import DEVICE, UNSET, WAS
 from homelab.resources.lab import local_guests
 from homelab.resources.moving import forget_addresses
+from homelab.resources.nic_keys import PLACED, is_replugged, placing
 
 INHERITED = "inherited"
 KEYS = {4: "ipv4.address", 6: "ipv6.address"}
@@ -49,7 +50,7 @@ class GuestAddress(Resource):
 
     @property
     def key(self) -> Key:
-        return Key("guest address", f"{self.name} {self.device}")
+        return Key("guest nic", f"{self.name} {self.device}")
 
     @property
     def guest(self) -> str | None:
@@ -62,14 +63,14 @@ class GuestAddress(Resource):
         marked = {(each.name, each.device): dict(each.was) for each in cls.actual(snapshot)}
         for each in local_guests(inventory):
             instance, device = snapshot.instance(each.name), each.nic.name
-            if instance is None or not each.networks:
+            if instance is None:
                 continue
             now = instance.expanded_devices.get(device, {})
             ours = marked.get((each.name, device), {})
             keys = {
                 key: address
-                for key, address in _wanted(each, snapshot)
-                if key in ours or now.get(key) != address
+                for key, address in _wanted(inventory, each, snapshot)
+                if key in ours or now.get(key, UNSET) != address
             }
             own = None if INHERITED in ours.values() else instance.devices.get(device)
             was = {key: ours.get(key) or _before(own, key) for key in keys}
@@ -129,10 +130,10 @@ class GuestAddress(Resource):
     def disruption(self, old: Self | None, snapshot: Snapshot) -> str | None:
         if not self._restart(snapshot):
             return None
-        addresses = " and ".join(address for _, address in self.keys)
-        return (
-            f"guest {self.name} restarts for {addresses}: its containers are down for some seconds"
+        values = " and ".join(
+            value for key, value in self.keys if value != UNSET and key != "nictype"
         )
+        return f"guest {self.name} restarts for {values}: its containers are down for some seconds"
 
     def describe(self) -> str:
         keys = ", ".join(f"{key} = {address}" for key, address in self.keys)
@@ -176,12 +177,19 @@ class GuestAddress(Resource):
         if instance is None or not instance.is_running or not self.restart:
             return ()
         there = {str(each.interface.ip) for each in here.addresses} if here else set()
-        has_all = there.issuperset(address for _, address in self.keys)
+        keys, now = dict(self.keys), instance.expanded_devices.get(self.device, {})
+        addresses = (address for key, address in self.keys if key in KEYS.values())
+        has_all = there.issuperset(addresses) and not is_replugged(keys, now)
         return () if has_all else (RestartInstance(HOST, self.name),)
 
 
-def _wanted(declared: Guest, snapshot: Snapshot) -> Iterator[tuple[str, str]]:
-    """What a managed network can hand out of the addresses that were declared."""
+def _wanted(inventory: Inventory, declared: Guest, snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    """Where the NIC is, and what a managed network can hand out of the addresses that were declared."""
+    instance = snapshot.instance(declared.name)
+    now = instance.expanded_devices.get(declared.nic.name, {}) if instance else {}
+    yield from placing(inventory, declared.nic, now)
+    if not declared.networks:
+        return
     networks = snapshot.runtime.networks if snapshot.runtime else ()
     config = next((each.config for each in networks if each.name == declared.nic.network), {})
     four, six = declared.address(4), declared.address(6)
@@ -207,7 +215,7 @@ def _marks(instance: Instance) -> dict[str, dict[str, str]]:
     """What each device's keys of ours were before. The name of a device may have dots in it."""
     found: dict[str, dict[str, str]] = {}
     for name, was in sorted(instance.config.items()):
-        for key in KEYS.values():
+        for key in (*KEYS.values(), *PLACED):
             if name.startswith(f"{WAS}{DEVICE}") and name.endswith(f".{key}"):
                 device = name.removeprefix(f"{WAS}{DEVICE}").removesuffix(f".{key}")
                 found.setdefault(device, {})[key] = was

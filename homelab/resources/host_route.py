@@ -1,5 +1,6 @@
 """Route on the host to each container network, through its guest; its mark is proto 201.
 
+A guest in a VLAN in which the host has no address is reached past the host, and the host needs no route.
 Where somebody else's route leads there in the same way already, none of ours is wanted.
 """
 
@@ -17,11 +18,12 @@ from homelab.resources.lab import (
     Wanted,
     adoptable_routes,
     foreign_routes,
+    is_beside,
     leads_there,
-    link_towards,
     local_guests,
     marked_routes,
     route_text,
+    towards,
 )
 
 
@@ -45,11 +47,12 @@ class HostRoute(Resource):
     def desired(cls, inventory: Inventory, snapshot: Snapshot) -> Iterator[Self]:
         here = snapshot.host_namespace
         for each in local_guests(inventory):
+            if is_beside(inventory, here, each):
+                continue
             for network in each.networks:
                 for subnet in network.subnets:
                     via = each.address(subnet.version)
-                    link = link_towards(here, via) if here and via else None
-                    name = link.name if link else ""
+                    name = towards(inventory, here, via) if via else ""
                     if via is not None and not (here and leads_there(here, subnet, via, name)):
                         yield cls(subnet, via, name, each.name, str(network.where))
 

@@ -105,6 +105,27 @@ def link_towards(here: Namespace, address: Address) -> Link | None:
     return next((each for each in here.links if nearest and each.name == nearest.link), None)
 
 
+def towards(inventory: Inventory, here: Namespace | None, address: Address) -> str:
+    """Name of the host's link on whose subnet an address lies, one that is yet to be made included."""
+    found = link_towards(here, address) if here else None
+    host = local_host(inventory)
+    made = (
+        each.name
+        for each in (host.links if host else ())
+        if any(address in one.network for one in each.addresses)
+    )
+    return found.name if found else next(made, "")
+
+
+def is_beside(inventory: Inventory, here: Namespace | None, declared: Guest) -> bool:
+    """A guest on the LAN itself, past the host: on a bridge, a macvlan or a card, and the host has no part in it."""
+    addresses = declared.nic.addresses
+    past = declared.nic.network is None and any(
+        (declared.nic.bridge, declared.nic.macvlan, declared.nic.card)
+    )
+    return past and not any(towards(inventory, here, each) for each in addresses)
+
+
 def guest_with_subnet(snapshot: Snapshot, subnet: Network) -> str | None:
     """The guest whose Docker has an owned network on that subnet."""
     return next(

@@ -1,4 +1,4 @@
-"""Route on the LAN's router to each container network, through the host; its mark is proto 201.
+"""Route on the LAN's router to each container network, through the host or, in a VLAN, the guest; its mark is proto 201.
 
 Where somebody else's route leads there in the same way already, none of ours is wanted.
 """
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
-from homelab.model.inventory import Inventory, Router
+from homelab.model.inventory import Guest, Inventory, Router
 from homelab.model.kernel import NextHop, Route
 from homelab.model.operation import AddRoute, DeleteRoute, Operation
 from homelab.model.place import ROUTER, Address, Network
@@ -50,7 +50,7 @@ class RouterRoute(Resource):
         for each in local_guests(inventory):
             for network in each.networks:
                 for subnet in network.subnets:
-                    via, link = _towards_host(snapshot, subnet.version)
+                    via, link = _next_hop(snapshot, each, subnet.version)
                     if not (here and leads_there(here, subnet, via, link)):
                         yield cls(subnet, via, link, each.name, str(network.where))
 
@@ -98,6 +98,14 @@ def _router(inventory: Inventory) -> Router | None:
     if router is None or router.kind != "linux" or router.connection.kind in ("none", "local"):
         return None
     return router
+
+
+def _next_hop(snapshot: Snapshot, declared: Guest, family: int) -> tuple[Address | None, str]:
+    """The guest itself where the router is in its VLAN, else the host."""
+    router, address = snapshot.namespace(ROUTER), declared.address(family)
+    past = any((declared.nic.bridge, declared.nic.macvlan, declared.nic.card))
+    link = link_towards(router, address) if router and address and past else None
+    return (address, link.name) if link else _towards_host(snapshot, family)
 
 
 def _towards_host(snapshot: Snapshot, family: int) -> tuple[Address | None, str]:

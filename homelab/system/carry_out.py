@@ -17,6 +17,7 @@ from homelab.system import (
     nft,
     routes,
     sysctl,
+    wires,
 )
 from homelab.system.doors import Door
 from homelab.system.families import OfDocker, OfInstance, Rule, Setting
@@ -54,6 +55,8 @@ def carry_out(operation: op.Operation, machine: Machine) -> None:
             op.SetSysctl() | op.KeepSysctl() | op.ForgetSysctl() | op.KeepRoute() | op.ForgetRoute()
         ):
             _setting(operation, machine)
+        case op.SetOwnedLink() | op.SetPort() | op.SetCard():
+            wires.change(machine.door(operation.place), operation)
         case op.SetInstanceConfig() | op.SetInstanceDevice() | op.RestartInstance():
             _of_instance(operation, machine)
         case (

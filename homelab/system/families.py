@@ -1,4 +1,4 @@
-"""The operations by what they change: rules of a kernel, sysctls, instances, a Docker daemon."""
+"""The operations by what they change: rules of a kernel, sysctls, links, instances, a Docker daemon."""
 
 from typing import TypeAlias
 
@@ -16,6 +16,7 @@ Rule: TypeAlias = (
 )
 Setting: TypeAlias = op.SetSysctl | op.KeepSysctl | op.ForgetSysctl | op.KeepRoute | op.ForgetRoute
 OfInstance: TypeAlias = op.SetInstanceConfig | op.SetInstanceDevice | op.RestartInstance
+OfLink: TypeAlias = op.SetOwnedLink | op.SetPort | op.SetCard
 OfDocker: TypeAlias = (
     op.CreateDockerNetwork
     | op.RemoveDockerNetwork

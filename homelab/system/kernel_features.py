@@ -5,13 +5,35 @@ import platform
 import zlib
 from pathlib import Path
 
+from homelab.model.wires import CardCount
+
 ROOT = Path("/")
 _CONFIG = "CONFIG_VLAN_8021Q="
+_FILTERING = "CONFIG_BRIDGE_VLAN_FILTERING="
 
 
 def lacking(root: Path = ROOT) -> tuple[str, ...]:
-    """``8021q`` where no VLAN link can be made; nothing where that cannot be told."""
-    return () if _has_vlans(root) is not False else ("8021q",)
+    """``8021q`` where no VLAN link can be made, ``vlan_filtering`` where no bridge can filter VLANs.
+
+    Nothing where that cannot be told.
+    """
+    absent = {"8021q": _has_vlans(root), "vlan_filtering": _filters_vlans(root)}
+    return tuple(name for name, there in absent.items() if there is False)
+
+
+def cards(root: Path = ROOT) -> dict[str, CardCount]:
+    """The SR-IOV cards of this machine, by the name of their link."""
+    found = {}
+    for each in sorted((root / "sys/class/net").glob("*/device/sriov_totalvfs")):
+        now, total = _text(each.with_name("sriov_numvfs")), _text(each)
+        if now.strip().isdecimal() and total.strip().isdecimal():
+            found[each.parent.parent.name] = CardCount(int(now), int(total))
+    return found
+
+
+def _filters_vlans(root: Path) -> bool | None:
+    config = _config(root, platform.release()) or ""
+    return f"{_FILTERING}y" in config if _FILTERING.rstrip("=") in config else None
 
 
 def _has_vlans(root: Path) -> bool | None:

@@ -18,7 +18,7 @@ from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Target
 from homelab.system import docker_read, lxd_read
 from homelab.system.doors import Door
-from homelab.system.kernel_features import lacking
+from homelab.system.kernel_features import cards, lacking
 from homelab.system.lxc_files import read_files
 from homelab.system.namespaces import read_namespace
 from homelab.system.netns_ids import inode
@@ -86,6 +86,7 @@ class LiveSystem:
             daemon_files=daemon_files,
             lacks=lacking(),
             persistence={place: each for place, each in kept.items() if each},
+            cards=cards(),
         )
 
     def _plain(self, sighting: Sighting, monitored: Mapping[str, int]) -> Runtime | None:

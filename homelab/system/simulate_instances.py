@@ -12,6 +12,7 @@ from homelab.model.place import Address, Place, guest
 from homelab.model.snapshot import PROTOCOL, Snapshot
 from homelab.system.iptables import CHAIN, FAMILIES
 from homelab.system.simulate_nft import without_table
+from homelab.system.simulate_nics import plugged
 from homelab.system.simulate_places import (
     ruleset,
     with_address,
@@ -104,7 +105,7 @@ def restart(snapshot: Snapshot, operation: RestartInstance) -> Snapshot:
     for key, value in one.expanded_config.items():
         if key.startswith(_KEPT_SYSCTL):
             bare = with_sysctl(bare, key.removeprefix(_KEPT_SYSCTL), value)
-    return with_namespace(running, place, bare)
+    return plugged(with_namespace(running, place, bare), one)
 
 
 def _forgetful(namespace: Namespace) -> Namespace:

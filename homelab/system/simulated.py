@@ -17,6 +17,7 @@ from homelab.system import (
     simulate_nft,
     simulate_routes,
     simulate_sysctls,
+    simulate_wires,
 )
 from homelab.system.families import OfDocker, OfInstance, Rule, Setting
 from homelab.system.simulate_places import namespace_of, with_namespace, with_rules
@@ -78,6 +79,8 @@ def simulate(snapshot: Snapshot, operation: op.Operation) -> Snapshot:
             op.SetSysctl() | op.KeepSysctl() | op.ForgetSysctl() | op.KeepRoute() | op.ForgetRoute()
         ):
             return _setting(snapshot, operation)
+        case op.SetOwnedLink() | op.SetPort() | op.SetCard():
+            return simulate_wires.changed(snapshot, operation)
         case op.SetInstanceConfig() | op.SetInstanceDevice() | op.RestartInstance():
             return _of_instance(snapshot, operation)
         case (

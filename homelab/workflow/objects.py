@@ -5,10 +5,11 @@ from typing import TypeAlias
 
 from homelab.model import operation as op
 from homelab.model.docker import DockerNetwork
-from homelab.model.kernel import MAIN
+from homelab.model.kernel import MAIN, Link, Namespace
 from homelab.model.persistence import KeptRoute
 from homelab.model.place import HOST, Place
 from homelab.model.snapshot import Snapshot
+from homelab.model.wires import flat, marks, own_vlan_id
 from homelab.resources.filter_rule import OpenFilter
 from homelab.resources.ingress_filter import GuardedNetwork
 
@@ -16,7 +17,7 @@ Objects: TypeAlias = Mapping[str, object]
 """Name → value; two values are equal when nobody who uses the lab could tell them apart."""
 
 
-def touched(operation: op.Operation) -> Iterator[str]:
+def touched(operation: op.Operation) -> Iterator[str]:  # noqa: C901 - a closed list
     """The names of what an operation changes; a restart and a start change nothing that stays."""
     match operation:
         case op.AddRoute(place, route) | op.DeleteRoute(place, route) | op.MarkRoute(place, route):
@@ -39,6 +40,10 @@ def touched(operation: op.Operation) -> Iterator[str]:
             yield _rule(place, rule.tool, rule.mark)
         case op.SetIngressFilter(place, chain) | op.DeleteIngressFilter(place, chain):
             yield _chain(place, chain.chain)
+        case op.SetOwnedLink(place, now, was):
+            yield from {_link(place, each.name) for each in (now, was) if each}
+        case op.SetPort(place, now) | op.SetCard(place, now):
+            yield _link(place, now.link)
 
 
 def _in_file(operation: op.KeepSysctl | op.ForgetSysctl | op.KeepRoute | op.ForgetRoute) -> str:
@@ -76,6 +81,8 @@ def _of_kernels(snapshot: Snapshot) -> Iterator[tuple[str, object]]:
         yield from routes.items()
         for key, value in here.sysctls.items():
             yield _sysctl(place, key), value
+        for link in here.links:
+            yield _link(place, link.name), _wired(here, link)
 
 
 def _of_instances(snapshot: Snapshot) -> Iterator[tuple[str, object]]:
@@ -105,6 +112,31 @@ def _seen(network: DockerNetwork) -> object:
 
 def _route(place: Place, destination: object, table: int) -> str:
     return f"{place}: route {destination}" + ("" if table == MAIN else f" table {table}")
+
+
+def _wired(here: Namespace, link: Link) -> object:
+    """What is set at a link: not whether it has a carrier just now."""
+    addresses = frozenset(
+        each.interface
+        for each in here.addresses
+        if (each.link, each.scope) == (link.name, "global")
+    )
+    bridge = next((each.name for each in here.links if each.index == link.master), None)
+    alias = link.alias if marks(link.alias).words else None
+    return (
+        link.kind,
+        link.mtu,
+        bridge,
+        flat(link.vlans),
+        link.vfs,
+        alias,
+        own_vlan_id(link),
+        addresses,
+    )
+
+
+def _link(place: Place, name: str) -> str:
+    return f"{place}: link {name}"
 
 
 def _sysctl(place: Place, key: str) -> str:

@@ -258,7 +258,7 @@ ERRORS = {
         )
     ],
     HOST + "guests: {nic: {nic: {nik: 1}}}": [
-        'a.yaml:2:22: unknown key "nik"; allowed: address, address6, addresses, bridge, name, network, vlan'
+        'a.yaml:2:22: unknown key "nik"; allowed: address, address6, addresses, bridge, card, mac, macvlan, name, network, spoof_check, tagged, vlan'
     ],
     GUEST.replace("subnet: auto", "subnet: auto, ingress: [{form: lan}, 5, {from: [lan, x]}]"): [
         'a.yaml:3:87: unknown key "form"; did you mean "from"? allowed: from, ports',
@@ -268,7 +268,7 @@ ERRORS = {
         ),
         (
             'a.yaml:3:115: guests.web.networks.apps.ingress.2.from.1: "x" is no source; '
-            "write a subnet such as 10.0.0.0/24, an address, or lan"
+            "write a subnet such as 10.0.0.0/24, an address, vlan:NAME, or lan"
         ),
     ],
     GUEST.replace("subnet: auto", "subnet: auto, ingress: opne"): [
@@ -336,13 +336,13 @@ ERRORS = {
     HOST + "groups: {g: {guests: [wep]}}\nguests: {web: }": [
         'a.yaml:2:23: unknown guest "wep"; did you mean "web"? allowed: web'
     ],
-    HOST + "guests: {web: {nic: {network: a, bridge: b}}, db: {nic: {network: a, vlan: v}}}": [
+    HOST + "guests: {web: {nic: {network: a, bridge: b}}, db: {nic: {vlan: v}}}": [
         (
             "a.yaml:2:34: guests.web.nic.bridge: a NIC is on a managed network or on a bridge; "
             "take one of them out"
         ),
         (
-            "a.yaml:2:70: guests.db.nic.vlan: a VLAN needs a bridge of the host; "
+            "a.yaml:2:58: guests.db.nic.vlan: a VLAN needs a bridge of the host; "
             "write `bridge: br0` beside it"
         ),
         'a.yaml:2:76: unknown vlan "v"; allowed: none is declared',
@@ -458,7 +458,7 @@ def test_a_name_whose_entry_is_wrong_is_known_all_the_same() -> None:
     assert problems("hosts: {nuc: {conection: x}}\nguests: {web: {host: nuc}}") == [
         (
             'a.yaml:1:15: unknown key "conection"; did you mean "connection"? '
-            "allowed: address, addresses, connection, router, runtime, uplink, vlans"
+            "allowed: address, addresses, bridges, cards, connection, links, router, runtime, uplink, vlans"
         )
     ]
 

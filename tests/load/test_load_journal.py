@@ -11,9 +11,10 @@ from homelab.load import journal as texts
 from homelab.load.inventory import load_inventory
 from homelab.load.snapshot import load_snapshot
 from homelab.model import operation as op
+from homelab.model import wires
 from homelab.model.docker import Attachment, DockerNetwork, DockerSubnet
 from homelab.model.inventory import Inventory
-from homelab.model.kernel import NextHop, Route
+from homelab.model.kernel import BridgeVlan, NextHop, Route
 from homelab.model.persistence import KeptRoute
 from homelab.model.place import HOST, guest
 from homelab.model.revision import Ending, Intent, Outcome, Revision
@@ -60,6 +61,15 @@ STEPS: list[op.Operation] = [
         ),
     ),
     op.DeleteIngressFilter(WEB, op.IngressFilter("c", "br", "m")),
+    op.SetOwnedLink(HOST, wires.OwnedLink("eth0.20", parent="eth0", vlan=20), None),
+    op.SetPort(
+        HOST,
+        wires.PortState("eth1", "br0", (BridgeVlan(20, 20),), "homelab:port=+,20:-"),
+        wires.PortState("eth1", None),
+    ),
+    op.SetCard(
+        HOST, wires.CardState("eth1", 2, (wires.Function(0, 20),)), wires.CardState("eth1", 0)
+    ),
 ]
 INTENT = Intent(3, "apply", "root", 1.5, "ab", ("+ a", "- b"), 61.5, "10.0.0.9 1 10.0.0.2 22")
 

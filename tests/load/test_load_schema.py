@@ -39,7 +39,7 @@ def test_nothing_unknown_is_allowed() -> None:
 def test_only_plain_defaults_are_shown() -> None:
     defaults = [each["default"] for _, each in properties(schema()) if "default" in each]
 
-    assert set(defaults) == {"open", "routed", "auto", "linux", "delivered", True}
+    assert set(defaults) == {"open", "routed", "auto", "linux", "delivered", "802.1Q", True}
 
 
 def test_the_example_is_valid() -> None:

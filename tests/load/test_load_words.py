@@ -88,7 +88,7 @@ BAD: list[tuple[Callable[[object], object], object, str]] = [
     (lambda each: words.choose_subnet(each, 4), "fd00::/64", "fd00::/64 is IPv6; write it as `subnet6`"),
     (lambda each: words.choose_subnet(each, 6), "10.0.0.0/24", "10.0.0.0/24 is IPv4; write it as `subnet`"),
     (lambda each: words.choose_subnet(each, 4), {"pol": "x"}, "a mapping stands here; write {pool: NAME}, auto or a subnet"),
-    (words.source, "everybody", '"everybody" is no source; write a subnet such as 10.0.0.0/24, an address, or lan'),
+    (words.source, "everybody", '"everybody" is no source; write a subnet such as 10.0.0.0/24, an address, vlan:NAME, or lan'),
     (words.port, "80", '"80" is not a port; write 5432/tcp, 53/udp or 8000-8010/tcp'),
     (words.port, "80-70/tcp", '"80-70/tcp" is no range of ports; they go from 1 to 65535, low to high'),
     (words.port, "icmp", "icmp has no ports; to allow ping, allow the source without `ports`"),

@@ -164,7 +164,7 @@ def test_an_override_that_somebody_took_away_is_not_taken_away_again() -> None:
     operations = plan(Inventory(), by_hand).operations()
 
     assert all(isinstance(each, SetInstanceConfig) for each in operations)
-    assert "guest address web eth0" in {str(each.key) for each in plan(declared(), by_hand).changes}
+    assert "guest nic web eth0" in {str(each.key) for each in plan(declared(), by_hand).changes}
 
 
 def test_a_device_may_have_a_dot_in_its_name() -> None:

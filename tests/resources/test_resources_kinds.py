@@ -89,7 +89,7 @@ def test_the_recorded_lab_is_as_declared_and_all_of_it_is_recognised() -> None:
     assert desired == actual
     assert {each.kind for each in actual} == {
         "guest setting",
-        "guest address",
+        "guest nic",
         "docker network",
         "filter rule",
         "host route",

@@ -223,7 +223,7 @@ def test_a_route_that_cannot_be_marked_is_named_with_what_removes_it() -> None:
 def test_an_address_that_a_guest_has_already_is_adopted_by_a_note() -> None:
     foreign = with_address(BARE)
     found = adoptable(DECLARED, foreign, KINDS)
-    handle = "guest-address:web/eth0"
+    handle = "guest-nic:web/eth0"
 
     ours = adopted(foreign, handle)
 

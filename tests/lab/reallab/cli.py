@@ -10,7 +10,7 @@ from typing import NoReturn
 from reallab import cgroup, holder, runtime, state
 from reallab.commands import LabError, refuse_if_not_root, say, show
 
-_USAGE = """usage: lab up | down | status
+_USAGE = """usage: lab up | down | status | images
        lab exec GUEST -- COMMAND…
        lab client | router | host -- COMMAND…
 HOMELAB_LAB=NAME in the environment means a second lab, which shares only the images;
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> int:
     state.refuse_odd_name()
     match list(arguments):
-        case ["up" | "down" | "status" as verb]:
+        case ["up" | "down" | "status" | "images" as verb]:
             return _change(verb)
         case ["exec", guest, "--", first, *rest]:
             _replace("host", [runtime.current().client, "exec", guest, "--", first, *rest])
@@ -53,8 +53,7 @@ def _change(verb: str) -> int:
     if verb == "status":
         _end_with_the_reader()
         return 0 if lifecycle.status() else 1
-    change = lifecycle.up if verb == "up" else lifecycle.down
-    change()
+    {"up": lifecycle.up, "down": lifecycle.down, "images": lifecycle.build_images}[verb]()
     return 0
 
 

@@ -28,6 +28,13 @@ def up() -> None:
     say(f"up after {time.monotonic() - begun:.1f} s")
 
 
+def build_images() -> None:
+    """Build what the cache lacks, and start nothing."""
+    chosen = runtime.current()
+    machine.prepare(chosen.packages, chosen.tools)
+    images.build_missing([*(guest.image for guest in guests.GUESTS), *chosen.trees])
+
+
 def down() -> None:
     """Remove every trace of a lab, whatever state it is in, except the images."""
     refuse_if_not_root()
