@@ -1,7 +1,7 @@
 """Faults that show only to those who ask for more than a ping from the LAN, and those of the model itself."""
 
 from tests.live.injecting import Row, Script
-from tests.live.rows_docker import expects, pings
+from tests.live.rows_docker import AS_BEFORE, STRICT, expects, pings
 from tests.live.rows_guest import APP, DB, WEB
 
 SERVICE = (
@@ -90,11 +90,11 @@ ASKED = {
             "host",
             "[ $(lxc config get web security.nesting) = true ] && ping -c 1 -W 1 10.90.1.10",
         ),
-        {"host": "lxc config set web security.nesting=false"},
+        {"web": STRICT, "host": "lxc config set web security.nesting=false"},
         {},
         {
             "host": "lxc config unset web user.homelab.was.security.nesting",
-            "web": "ip -6 addr replace fd77::11/64 dev eth0 nodad; iptables -P FORWARD DROP",
+            "web": f"ip -6 addr replace fd77::11/64 dev eth0 nodad; {AS_BEFORE}",
         },
         advice="set security.nesting=true and restart guest:web",
         exit=0,

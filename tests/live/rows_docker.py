@@ -10,6 +10,9 @@ FOUND = "/^    networks:/,/egress:/d"
 WEBS = ("apps", "10.90.1.0/24", "front 10.90.1.10", "api 10.90.1.11")
 DBS = ("data", "10.90.7.0/24", "pg 10.90.7.10", "adm 10.90.7.11")
 APPS = ("apps", "10.90.3.0/24", "shop 10.90.3.10", "cart 10.90.3.11")
+STRICT = "iptables -S FORWARD | sed -n 's/^-P /iptables -P /p' >/etc/lab/policy; iptables -P FORWARD DROP"
+AS_BEFORE = "sh /etc/lab/policy"
+"""A daemon sets the policy only if it switches forwarding on itself: it is not the same after each start."""
 OURS = "--label homelab.network=app/apps"
 FILE = "/etc/docker/daemon.json"
 
@@ -102,9 +105,12 @@ DOCKER = {
         "docker-gateway-mode-ignored",
         "guest:web",
         WEB,
-        {"web": f"{NO_RULES}; " + remade(option("gateway_mode_ipv4=nat-unprotected"), *WEBS)},
+        {
+            "web": f"{NO_RULES}; {STRICT}; "
+            + remade(option("gateway_mode_ipv4=nat-unprotected"), *WEBS)
+        },
         {"kind": "policy", "chain": "FORWARD", "rule": "-P FORWARD DROP"},
-        {"web": taken_away(*WEBS)},
+        {"web": f"{AS_BEFORE}; {taken_away(*WEBS)}"},
         edit=FOUND,
     ),
     "neighbours kept apart by 20.10": Row(
@@ -143,12 +149,12 @@ DOCKER = {
         "guest:app",
         APP,
         {
-            "app": f'echo \'{{"iptables": false, "ip6tables": false}}\' >{FILE};'
+            "app": f'{STRICT}; echo \'{{"iptables": false, "ip6tables": false}}\' >{FILE};'
             " kill $(cat /run/lab/dockerd.pid); sleep 1; nft flush ruleset; dockerd-restart;"
             " sysctl -qw net.ipv4.ip_forward=0"
         },
         {"kind": "sysctl", "key": "net.ipv4.ip_forward"},
-        {"app": f"rm {FILE}; sysctl -qw net.ipv4.ip_forward=0; dockerd-restart"},
+        {"app": f"rm {FILE}; sysctl -qw net.ipv4.ip_forward=0; dockerd-restart; {AS_BEFORE}"},
     ),
     "containers with the address of their guest": Row(
         "docker-masquerade-hides-source",
@@ -176,9 +182,9 @@ DOCKER = {
         "docker-rules-flushed",
         "guest:web",
         WEB,
-        {"web": "iptables -F"},
+        {"web": f"{STRICT}; iptables -F"},
         {"kind": "policy", "chain": "FORWARD", "rule": "-P FORWARD DROP"},
-        {"web": RESTARTED},
+        {"web": f"{RESTARTED}; {AS_BEFORE}"},
     ),
     "a key that 20.10 does not know": Row(
         "daemon-unknown-key",

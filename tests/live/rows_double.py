@@ -12,6 +12,10 @@ ROWS = GUEST | RULES | WAYS | MORE | LAN_ROWS | DOCKER | ASKED
 LONG = frozenset(
     (
         "an internal network",
+        "a port of a routed network",
+        "a port that is not published",
+        "a network that was removed",
+        "closed by homelab",
         "an isolated network",
         "a gateway mode that 20.10 does not know",
         "neighbours kept apart by 28.5",
