@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: check format test demo bench pages fuzz harm inject vlan-lab-test sriov-test clean
+.PHONY: check format test demo bench pages fuzz harm matrix inject vlan-lab-test sriov-test clean
 
 check: .venv/ready
 	$(BIN)/ruff format --check -q .
@@ -67,6 +67,11 @@ vlan-lab-test: .venv/ready
 sriov-test: .venv/ready
 	tests/vm/vm prepare-card
 	HOMELAB_VM_CARD=1 HOMELAB_VM_MEMORY=4G tests/vm/vm run $(BIN)/pytest -q -m vmlab tests/vm/test_vm_sriov.py
+
+# Real guests in 160 states on the real lab, as root, every flow by a real packet: an hour. `make matrix CASES="ufw macvlan"`.
+matrix: .venv/ready
+	tests/lab/lab up
+	tests/lab/lab host -- $(BIN)/python -m tests.live.matrix .matrix $(CASES)
 
 clean:
 	tests/lab/lab down || true

@@ -32,6 +32,19 @@ def test_every_statement_says_the_same_in_both_forms() -> None:
     assert of_text(STATEMENTS) == of_json((FOLDER / "statements.json").read_text())
 
 
+def test_a_newer_nft_says_the_same_in_both_forms() -> None:
+    """As nft 1.1.7 printed tables of the matrix: it spells masks and a check of the route in two ways."""
+    text = (FOLDER / "nft-1.1.txt").read_text()
+    listed, told = of_text(text), of_json((FOLDER / "nft-1.1.json").read_text())
+
+    assert listed.keys() == told.keys()
+    spelled = {(key[1], len(listed[key])) for key in listed if listed[key] != told[key]}
+    assert spelled == {("own2", 2), ("own3", 3), ("masked", 2)}
+    rules = firewall(Namespace(rulesets=(Ruleset("nft", text),))).ruleset.tables
+    steps = (step for t in rules for c in t.chains.values() for r in c.rules for step in r.steps)
+    assert [each for each in steps if isinstance(each, Opaque)] == []
+
+
 def test_no_rule_of_the_text_is_lost() -> None:
     here = Namespace(rulesets=(Ruleset("nft", STATEMENTS),))
     (table,) = firewall(here).ruleset.tables

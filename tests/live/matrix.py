@@ -1,11 +1,13 @@
 """Real guests in many states, and every flow of each judged by real packets; by hand, inside the lab's host.
 
 ``make matrix`` runs it: ``python -m tests.live.matrix FOLDER [NAME …]``. FOLDER gets, for each case and
-guest, what was observed and what every packet met; what differs from the model is printed.
+guest, what was observed and what every packet met, as tests/captures/matrix keeps the most telling of them;
+what differs from the model is printed.
 """
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 import time
@@ -31,7 +33,9 @@ from tests.live.matrix_rows import CASES
 from tests.live.matrix_servers import datagrams, servers
 from tests.matrix_kept import fits, line, shown
 
-TOOLS = "/tmp/capc/tools"
+TOOLS = os.environ.get("HOMELAB_MATRIX_TOOLS", "")
+"""A tree of Debian 12 with ufw, ipset and iptables, and with /proc mounted in it; cases that need it are left out else."""
+
 _QUIET = """
 echo 0 >/proc/sys/net/ipv4/icmp_ratelimit; echo 0 >/proc/sys/net/ipv6/icmp/ratelimit
 for k in icmp_msgs_per_sec icmp_msgs_burst; do
@@ -230,7 +234,9 @@ def show(text: str) -> None:
 def main(folder: Path, names: Sequence[str]) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     chosen: Mapping[str, Case] = {
-        name: case for name, case in CASES.items() if not names or any(n in name for n in names)
+        name: case
+        for name, case in CASES.items()
+        if (not names or any(each in name for each in names)) and (TOOLS or not case.tools)
     }
     bench = Bench(LiveSystem())
     prepare(bench)

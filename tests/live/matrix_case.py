@@ -29,8 +29,11 @@ for s in iptables ip6tables; do
     done
 done
 ip -o link show type bridge | sed 's/^[0-9]*: \([^:@]*\).*/\1/' | grep -v docker0 | xargs -r -n1 ip link del
-for k in all/disable_ipv6 default/disable_ipv6; do echo 0 >/proc/sys/net/ipv6/conf/$k; done
-for k in all default eth0; do echo 0 >/proc/sys/net/ipv4/conf/$k/rp_filter; done
+ip addr flush dev eth0 secondary
+for v in 4 6; do for t in blackhole unreachable prohibit; do ip -$v route flush type $t; done; done
+[ -e /run/lab/sysctls ] || sysctl -a 2>/dev/null | grep -E '^net.(bridge|ipv4|ipv6.conf.(all|default|eth0))' |
+    grep -vE 'stable_secret|tcp_|udp_|ip_local|conf.(br|veth|docker)' >/run/lab/sysctls
+sysctl -qep /run/lab/sysctls 2>/dev/null || true
 """
 _START = """
 mkdir -p /etc/docker; echo '{daemon}' >/etc/docker/daemon.json

@@ -96,14 +96,14 @@ _CONTAINERS = {
     "macvlan": Case(
         {
             "n1": SIX,
-            "m1": "-d macvlan -o parent=eth0 --subnet 10.77.0.0/24 --ip-range 10.77.0.2{g}0/30",
+            "m1": "-d macvlan -o parent=eth0 --subnet 10.77.0.0/24 --gateway 10.77.0.1 --ip-range 10.77.0.{g}2/31",
         },
         {"c1": PLAIN, "c2": PUBLISHED, "c3": "--network m1"},
     ),
     "macvlan beside a bridge": Case(
         {
             "n1": SIX,
-            "m1": "-d macvlan -o parent=eth0 --subnet 10.77.0.0/24 --ip-range 10.77.0.2{g}0/30",
+            "m1": "-d macvlan -o parent=eth0 --subnet 10.77.0.0/24 --gateway 10.77.0.1 --ip-range 10.77.0.{g}2/31",
         },
         {"c1": PLAIN, "c2": PUBLISHED, "c3": "--network m1"},
         after="docker network connect n1 c3",

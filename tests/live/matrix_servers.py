@@ -106,6 +106,10 @@ def datagrams(door: Door, targets: Sequence[Target], timeout: float) -> list[str
     return said
 
 
+# A rule has dropped it (nf_hook_slow); a blackhole route (fib_props in net/ipv4/fib_semantics.c).
+_SILENT = (errno.EPERM, errno.EINVAL)
+
+
 def _sent(target: Target) -> socket.socket | str:
     family = socket.AF_INET if target.address.version == 4 else socket.AF_INET6
     sender = socket.socket(family, socket.SOCK_DGRAM)
@@ -114,7 +118,7 @@ def _sent(target: Target) -> socket.socket | str:
         sender.send(b"?")
     except OSError as error:
         sender.close()
-        return "timeout" if error.errno == errno.EPERM else "unreachable"
+        return "timeout" if error.errno in _SILENT else "unreachable"
     return sender
 
 

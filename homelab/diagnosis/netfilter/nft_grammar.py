@@ -120,7 +120,7 @@ def _log(words: Words) -> object:
 def _counter(words: Words) -> object:
     words.expect("counter")
     if words.took("name"):
-        return {"counter": words.name()}
+        return {"counter": expression_or_value(words) if reads(words) else words.name()}
     while words.next in ("packets", "bytes"):
         words.take()
         words.name()

@@ -193,7 +193,12 @@ def _right(words: Words) -> object:
         return held(words)
     if words.next == "(":
         return _operand(words)
-    return expression(words) if reads(words) and not _is_name(words) else value(words)
+    if reads(words) and not _is_name(words):
+        return expression(words)
+    flags = [value(words)]
+    while words.took("|"):  # nft 1.1 prints `tcp flags & (syn | ack) == syn | ack`
+        flags.append(value(words))
+    return flags if len(flags) > 1 else flags[0]
 
 
 def _is_name(words: Words) -> bool:
