@@ -28,21 +28,35 @@ from homelab.model.place import HOST
 
 CODE = "kernel-without-vlan"
 MODULE = "8021q"
+FILTERING = "vlan_filtering"
 
 
 def sees(case: Case) -> Iterator[Finding]:
     """Told of the machine that was read, before anything is made on it."""
     wanted = tuple(_wanted(case.inventory, case.snapshot.host))
-    if MODULE not in case.snapshot.lacks or not wanted:
-        return
+    if MODULE in case.snapshot.lacks and wanted:
+        yield _finding(
+            case, f"no {MODULE}, and the inventory wants VLAN {', '.join(wanted)} there", MODULE
+        )
+    host = case.inventory.host(case.snapshot.host)
+    bridges = [each.name for each in host.bridges] if host else []
+    if FILTERING in case.snapshot.lacks and bridges:
+        yield _finding(
+            case,
+            f"no bridges that filter VLANs, and the inventory wants {', '.join(bridges)} to",
+            "bridge",
+        )
+
+
+def _finding(case: Case, what: str, module: str) -> Finding:
     guests = [each for each in case.inventory.guests_of(case.snapshot.host) if each.nic.vlan]
     names = tuple(name for each in guests for name in declared_names(case, each.name))
-    yield Finding(
+    return Finding(
         CODE,
         "error" if is_unreachable(case, names) else "warning",
         HOST,
-        f"host: its kernel has no {MODULE}, and the inventory wants VLAN {', '.join(wanted)} there",
-        fix=Fix("boot a kernel with 802.1Q", commands=(command(case, HOST, "modprobe", MODULE),)),
+        f"host: its kernel has {what}",
+        fix=Fix("boot a kernel with 802.1Q", commands=(command(case, HOST, "modprobe", module),)),
         affects=names,
     )
 
@@ -50,7 +64,8 @@ def sees(case: Case) -> Iterator[Finding]:
 def _wanted(inventory: Inventory, name: str) -> Iterator[str]:
     host = inventory.host(name)
     guests: Iterator[Guest] = inventory.guests_of(name)
-    every = (*(host.vlans if host else ()), *(each.nic.vlan for each in guests))
+    made = (each.vlan for each in host.links) if host else ()
+    every = (*(host.vlans if host else ()), *made, *(each.nic.vlan for each in guests))
     yield from dict.fromkeys(each for each in every if each is not None)
 
 

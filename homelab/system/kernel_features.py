@@ -32,8 +32,11 @@ def cards(root: Path = ROOT) -> dict[str, CardCount]:
 
 
 def _filters_vlans(root: Path) -> bool | None:
+    """BRIDGE_VLAN_FILTERING depends on VLAN_8021Q (net/bridge/Kconfig)."""
     config = _config(root, platform.release()) or ""
-    return f"{_FILTERING}y" in config if _FILTERING.rstrip("=") in config else None
+    if _FILTERING.rstrip("=") in config:
+        return f"{_FILTERING}y" in config
+    return False if _has_vlans(root) is False else None
 
 
 def _has_vlans(root: Path) -> bool | None:

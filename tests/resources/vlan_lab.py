@@ -45,7 +45,7 @@ def host(*more: Link, lacks: tuple[str, ...] = ()) -> Snapshot:
     lo = Link(1, "lo", loopback=True)
     links = (lo, Link(2, "eth0", "veth"), Link(3, "eth1", "veth"), *more)
     here = with_address(Namespace(links=links), "eth0", ip_interface("10.0.0.2/24"), down=False)
-    return Snapshot(namespaces={HOST: here}, lacks=lacks)
+    return Snapshot(host="nuc", namespaces={HOST: here}, lacks=lacks)
 
 
 def with_card(snapshot: Snapshot, name: str, now: int = 0, total: int = 7) -> Snapshot:

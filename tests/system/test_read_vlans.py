@@ -12,11 +12,14 @@ from homelab.load.snapshot import dump_snapshot, parse_snapshot
 from homelab.model.kernel import BridgeVlan, Link, Namespace, VirtualFunction
 from homelab.model.place import HOST
 from homelab.model.snapshot import Snapshot
-from homelab.system.kernel_features import lacking
+from homelab.model.wires import CardCount
+from homelab.system.kernel_features import cards, lacking
 from homelab.system.parse_links import parse_links
 from tests import captured_vlans
 
 MODULES = f"lib/modules/{platform.release()}"
+NONE = ("8021q", "vlan_filtering")
+VLANS = "CONFIG_VLAN_8021Q=m\n"
 
 
 def links(name: str, place: str) -> dict[str, Link]:
@@ -86,12 +89,19 @@ def test_a_snapshot_keeps_what_is_new() -> None:
         ({}, ()),
         ({"proc/net/vlan/config": ""}, ()),
         ({f"boot/config-{platform.release()}": "CONFIG_VLAN_8021Q=y\n"}, ()),
-        ({f"boot/config-{platform.release()}": "# CONFIG_VLAN_8021Q is not set\n"}, ("8021q",)),
+        ({f"boot/config-{platform.release()}": "# CONFIG_VLAN_8021Q is not set\n"}, NONE),
         ({f"boot/config-{platform.release()}": "CONFIG_NET=y\n"}, ()),
         ({f"boot/config-{platform.release()}": "CONFIG_VLAN_8021Q=m\n"}, ()),
         ({f"{MODULES}/modules.dep": "kernel/net/8021q/8021q.ko.xz: x\n"}, ()),
-        ({f"{MODULES}/modules.dep": "kernel/net/other.ko:\n"}, ("8021q",)),
+        ({f"{MODULES}/modules.dep": "kernel/net/other.ko:\n"}, NONE),
         ({f"{MODULES}/modules.builtin": "kernel/net/8021q/8021q.ko\n"}, ()),
+        ({f"boot/config-{platform.release()}": f"{VLANS}CONFIG_BRIDGE_VLAN_FILTERING=y\n"}, ()),
+        (
+            {
+                f"boot/config-{platform.release()}": f"{VLANS}# CONFIG_BRIDGE_VLAN_FILTERING is not\n"
+            },
+            ("vlan_filtering",),
+        ),
     ],
 )
 def test_a_kernel_is_known_not_to_have_vlans(
@@ -110,4 +120,14 @@ def test_a_kernel_may_tell_its_configuration_itself(tmp_path: Path, *, packed: b
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc/config.gz").write_bytes(gzip.compress(text) if packed else b"\x1f\x8bno")
 
-    assert lacking(tmp_path) == (("8021q",) if packed else ())
+    assert lacking(tmp_path) == (NONE if packed else ())
+
+
+def test_cards_are_those_that_sysfs_gives_a_number_of_functions(tmp_path: Path) -> None:
+    for name, now in (("eth3", "2\n"), ("odd", "many\n")):
+        folder = tmp_path / "sys/class/net" / name / "device"
+        folder.mkdir(parents=True)
+        (folder / "sriov_totalvfs").write_text("7\n")
+        (folder / "sriov_numvfs").write_text(now)
+
+    assert cards(tmp_path) == {"eth3": CardCount(2, 7)}
