@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: check format test demo bench pages fuzz harm matrix inject vlan-lab-test sriov-test clean
+.PHONY: check format test demo bench pages deb wheelhouse package-test fuzz harm matrix inject vlan-lab-test sriov-test clean
 
 check: .venv/ready
 	$(BIN)/ruff format --check -q .
@@ -20,6 +20,19 @@ format: .venv/ready
 pages: .venv/ready
 	$(BIN)/python -m docs.fault_pages
 	$(BIN)/python -m docs.cli_words
+	$(BIN)/python -m docs.shared_files
+
+# Debian packages for bookworm and trixie in build/, and what becomes of them in fresh trees, as root.
+deb: .venv/ready
+	packaging/build deb
+
+wheelhouse: .venv/ready
+	packaging/build wheelhouse
+
+package-test: .venv/ready
+	packaging/build wheelhouse
+	packaging/build deb
+	packaging/test
 
 test:
 	tests/setup test

@@ -54,7 +54,7 @@ OPTIONS: dict[str, dict[str, bool]] = {
     },
     "destroy": {"-i": True, "--inventory": True, "--json": False, "--yes": False},
     "watch": {"--metrics": True},
-    "render": {"-i": True, "--inventory": True},
+    "render": {"--router": False, "--snapshot": True, "-i": True, "--inventory": True},
     "adopt": {"-i": True, "--inventory": True, "--json": False},
     "confirm": {},
     "rollback": {"--yes": False, "--json": False},
