@@ -19,7 +19,7 @@ def add_route(namespace: Namespace, operation: AddRoute) -> Namespace:
 def added(namespace: Namespace, operation: AddRoute) -> Namespace:
     """As anybody may add a route, with any protocol."""
     place, wanted = operation.place, operation.route
-    route = replace(wanted, metric=_metric(wanted), hops=_resolved(namespace, operation))
+    route = replace(wanted, metric=metric_of(wanted), hops=_resolved(namespace, operation))
     for each in namespace.routes:
         if _slot(each) == _slot(route):
             raise routes.in_the_way(place, wanted, words(each))
@@ -48,7 +48,7 @@ def mark_route(namespace: Namespace, operation: MarkRoute) -> Namespace:
     return replace(namespace, routes=marked)
 
 
-def _metric(route: Route) -> int:
+def metric_of(route: Route) -> int:
     return route.metric or (METRIC_USER if route.destination.version == 6 else 0)
 
 

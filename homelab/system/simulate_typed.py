@@ -1,4 +1,4 @@
-"""Commands that a person types on the host, carried out in memory: those of ip(8), sysctl, iptables and Docker."""
+"""Commands that a person types on the host, carried out in memory: those of ip(8), sysctl, iptables, nft and Docker."""
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +23,7 @@ from homelab.system import (
     simulate_links,
     simulate_routes,
     simulate_sysctls,
+    simulate_typed_nft,
 )
 from homelab.system.simulate_places import EVERYWHERE, namespace_of, with_namespace, with_rules
 from homelab.system.simulate_rules import restored
@@ -31,6 +32,9 @@ Done: TypeAlias = Callable[[Snapshot], Snapshot]
 Here: TypeAlias = Callable[[Namespace], Namespace]
 
 KINDS = ("blackhole", "unreachable", "prohibit", "throw")
+TOOLS = tuple(
+    f"{name}{kind}" for name in ("iptables", "ip6tables") for kind in ("", "-nft", "-legacy")
+)
 CHANGED = ("-A", "-I", "-D")
 
 
@@ -79,11 +83,9 @@ def _kernel(place: Place, words: tuple[str, ...]) -> Here | None:
         case ("sysctl", "-w", setting) if "=" in setting:
             key, _, value = setting.partition("=")
             return lambda here: simulate_sysctls.set_sysctl(here, SetSysctl(place, key, value, ""))
-        case (("iptables" | "ip6tables") as tool, "-t", table, verb, chain, *spec) if (
-            verb in CHANGED
-        ):
+        case (tool, "-t", table, verb, chain, *spec) if tool in TOOLS and verb in CHANGED:
             return lambda here: _rule(here, tool, table, shlex.join((verb, chain, *spec)))
-    return None
+    return simulate_typed_nft.understood(words)
 
 
 def _vlan(name: str, vid: int, flags: frozenset[str], *, is_added: bool) -> Here | None:
@@ -153,7 +155,7 @@ def _with_route(
         if meant is None:
             raise OperationError(f"{place}: no such route to {route.destination}")
         return replace(here, routes=tuple(each for each in here.routes if each is not meant))
-    slot = (route.destination, route.table, route.metric)
+    slot = (route.destination, route.table, simulate_routes.metric_of(route))
     kept = (e for e in here.routes if (e.destination, e.table, e.metric) != slot)
     return simulate_routes.added(replace(here, routes=tuple(kept)), AddRoute(place, route))
 
@@ -194,6 +196,8 @@ def _without_policy(here: Namespace, version: int, priority: int) -> Namespace:
 
 def _rule(here: Namespace, tool: str, table: str, line: str) -> Namespace:
     """By the variant that is in use; which one a bare ``iptables`` is cannot be seen where both are."""
+    if tool.endswith(("-nft", "-legacy")):
+        return with_rules(here, tool, lambda text: restored(text, f"*{table}\n{line}\nCOMMIT\n"))
     used = [each.tool for each in here.rulesets if each.tool.startswith(f"{tool}-") and each.text]
     if len(used) > 1:
         raise OperationError(f"{' and '.join(used)} are both in use")

@@ -87,6 +87,11 @@ ip -n router link del lan.10; ip -n router link add link lan name lan.10 type vl
 ip -n router link set lan.10 up; ip -n router addr add 10.10.0.1/24 dev lan.10
 ip -n router route add 10.20.0.0/24 via 10.10.0.2; ip -n router route add 10.90.1.0/24 via 10.10.0.2
 bridge -n host vlan add dev eth0 vid 11""",
+    "nic-wrong-vlan": """
+bridge -n host vlan add dev vweb vid 20
+ip -n guest addr del 10.20.0.12/24 dev eth0; ip -n guest link add link eth0 name eth0.30 type vlan id 30
+ip -n guest link set eth0.30 up; ip -n guest addr add 10.20.0.12/24 dev eth0.30
+ip -n guest route add default via 10.20.0.1""",
 }
 
 

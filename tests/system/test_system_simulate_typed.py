@@ -1,5 +1,6 @@
 """What a person types, in memory: understood whole or not at all, and refused where the tools would refuse."""
 
+import json
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
@@ -9,11 +10,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from homelab.load.snapshot import load_snapshot
-from homelab.model.kernel import BridgeVlan, Link, Ruleset
+from homelab.model.kernel import BridgeVlan, Link, LinkAddress, Ruleset
 from homelab.model.place import HOST, Place, container, guest
 from homelab.model.snapshot import Snapshot
 from homelab.system.simulated import is_known, type_in
-from tests.checks.cases import WEB, at, docker_network, front, lab, routes
+from tests.checks.cases import WEB, at, docker_network, front, lab, route, routes
 
 APPLIED = load_snapshot(Path(__file__).parents[1] / "recorded/applied.json")
 IN_WEB = "lxc exec web -- "
@@ -199,3 +200,85 @@ def test_the_routes_of_a_link_that_comes_up_come_with_it() -> None:
     assert not any(
         each.destination == ip_network("10.90.1.0/24") for each in after.namespaces[HOST].routes
     )
+
+
+def test_the_variant_that_is_named_is_the_one_that_is_changed() -> None:
+    both = tuple(Ruleset(each, "*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n") for each in TOOLS)
+
+    after = type_in(
+        at(lab(), HOST, rulesets=both), (ACCEPT.replace("iptables ", "iptables-legacy "),)
+    )
+
+    assert after is not None
+    changed = [each.tool for each in after.namespaces[HOST].rulesets if "10.90.1.0/24" in each.text]
+    assert changed == ["iptables-legacy"]
+
+
+NFT = """table inet x { # handle 3
+	chain own { # handle 1
+	}
+
+	chain f { # handle 2
+		type filter hook forward priority filter; policy accept;
+		ip daddr 10.90.1.0/24 drop # handle 4
+	}
+}
+"""
+NFT_JSON = json.dumps(
+    {
+        "nftables": [
+            {"metainfo": {"json_schema_version": 1}},
+            {"table": {"family": "inet", "name": "x", "handle": 3}},
+            {"chain": {"family": "inet", "table": "x", "name": "f", "handle": 2}},
+            {"rule": {"family": "inet", "table": "x", "chain": "f", "handle": 4, "expr": []}},
+        ]
+    }
+)
+INSERT = "nft insert rule inet x f ip daddr 10.90.1.0/24 accept"
+
+
+def test_a_rule_of_nft_is_inserted_before_all_of_its_chain() -> None:
+    there = at(lab(), HOST, rulesets=(Ruleset("nft", NFT), Ruleset("nft-json", NFT_JSON)))
+
+    after = type_in(there, (INSERT,))
+
+    assert after is not None
+    texts = {each.tool: each.text for each in after.namespaces[HOST].rulesets}
+    lines = [each.strip().partition(" # ")[0] for each in texts["nft"].splitlines()]
+    assert lines[5:8] == [
+        "type filter hook forward priority filter; policy accept;",
+        "ip daddr 10.90.1.0/24 accept",
+        "ip daddr 10.90.1.0/24 drop",
+    ]
+    kinds = [next(iter(each)) for each in json.loads(texts["nft-json"])["nftables"]]
+    assert kinds == ["metainfo", "table", "chain", "rule", "rule"]
+    one = type_in(there, (INSERT.replace("/24", ""),))
+    assert one is not None
+    texts = {each.tool: each.text for each in one.namespaces[HOST].rulesets}
+    assert '"right": "10.90.1.0"' in texts["nft-json"]
+    assert "ip daddr 10.90.1.0 accept" in texts["nft"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "text"),
+    [("nft", NFT.replace("chain f", "chain g")), ("nft-json", '{"nftables": []}'), ("nft", "")],
+)
+def test_a_rule_for_a_chain_that_is_not_there_is_no_fix(tool: str, text: str) -> None:
+    assert type_in(at(lab(), HOST, rulesets=(Ruleset(tool, text),)), (INSERT,)) is None
+
+
+def test_a_rule_of_nft_with_an_address_of_the_other_version_is_not_tried() -> None:
+    assert not is_known((INSERT.replace(" ip ", " ip6 "),))
+
+
+def test_a_route_of_ipv6_without_a_metric_takes_the_place_of_the_one_with_the_kernels() -> None:
+    wrong = route("fd90:1::/64", "fd77::99", "lxdbr0", metric=1024)
+    on_link = LinkAddress("lxdbr0", ip_interface("fd77::1/64"))
+    near = routes(lab(), HOST, wrong, route("fd77::/64", None, "lxdbr0", protocol="kernel"))
+    there = at(near, HOST, addresses=(*near.namespaces[HOST].addresses, on_link))
+
+    after = type_in(there, ("ip -6 route replace fd90:1::/64 via fd77::11 dev lxdbr0",))
+
+    assert after is not None
+    to = [e for e in after.namespaces[HOST].routes if e.destination == wrong.destination]
+    assert [str(each.via) for each in to] == ["fd77::11"]
