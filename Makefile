@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: check format test demo bench pages deb wheelhouse package-test fuzz harm matrix inject vlan-lab-test sriov-test clean
+.PHONY: check format test demo bench pages deb wheelhouse package-test fuzz harm matrix inject vlan-lab-test sriov-test reboot-test clean
 
 check: .venv/ready
 	$(BIN)/ruff format --check -q .
