@@ -26,7 +26,13 @@ def inverse(operation: op.Operation) -> tuple[op.Operation, ...]:  # noqa: PLR09
         ):
             return (_rule(operation),)
         case (
-            op.SetSysctl() | op.KeepSysctl() | op.ForgetSysctl() | op.KeepRoute() | op.ForgetRoute()
+            op.SetSysctl()
+            | op.KeepSysctl()
+            | op.ForgetSysctl()
+            | op.KeepRoute()
+            | op.ForgetRoute()
+            | op.KeepFilter()
+            | op.ForgetFilter()
         ):
             return (_setting(operation),)
         case op.SetOwnedLink() | op.SetPort() | op.SetCard():
@@ -89,7 +95,13 @@ def _rule(
 
 
 def _setting(
-    operation: op.SetSysctl | op.KeepSysctl | op.ForgetSysctl | op.KeepRoute | op.ForgetRoute,
+    operation: op.SetSysctl
+    | op.KeepSysctl
+    | op.ForgetSysctl
+    | op.KeepRoute
+    | op.ForgetRoute
+    | op.KeepFilter
+    | op.ForgetFilter,
 ) -> op.Operation:
     match operation:
         case op.SetSysctl(place, key, value, was):
@@ -102,8 +114,15 @@ def _setting(
             return op.ForgetRoute(place, route)
         case op.ForgetRoute(place, route):
             return op.KeepRoute(place, route)
+        case op.KeepFilter() | op.ForgetFilter():
+            return _kept_filter(operation)
         case _:
             assert_never(operation)
+
+
+def _kept_filter(operation: op.KeepFilter | op.ForgetFilter) -> op.Operation:
+    is_kept = isinstance(operation, op.KeepFilter)
+    return (op.ForgetFilter if is_kept else op.KeepFilter)(operation.place, operation.filter)
 
 
 def _instance(

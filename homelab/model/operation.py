@@ -1,10 +1,12 @@
 """The closed list of things homelab can do to a machine, as values that can be printed and undone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from homelab.model.docker import Attachment, DockerNetwork
+from homelab.model.ingress import AllowEntry as AllowEntry  # noqa: PLC0414 - part of an operation
+from homelab.model.ingress import IngressFilter as IngressFilter  # noqa: PLC0414 - as above
 from homelab.model.kernel import Route
 from homelab.model.persistence import KeptRoute
 from homelab.model.place import Address, Network, Place
@@ -195,29 +197,6 @@ class DeleteFilterRule:
 
 
 @dataclass(frozen=True, slots=True)
-class AllowEntry:
-    """One accepted source of an ingress filter: protocol None means all, ports None means all."""
-
-    source: Network
-    protocol: str | None = None
-    ports: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class IngressFilter:
-    """Who may open a connection into a network: a base chain of its own in table ``inet homelab``.
-
-    ``bridge`` is the network's bridge in the guest; ``entries`` empty means nobody. Packets from the
-    bridge itself and replies always pass. ``mark`` is its identity: ``GUEST/NETWORK:DIGEST``.
-    """
-
-    chain: str
-    bridge: str
-    mark: str
-    entries: tuple[AllowEntry, ...] = field(default=())
-
-
-@dataclass(frozen=True, slots=True)
 class SetIngressFilter:
     """Install the chain, in one nft transaction; refused when it exists."""
 
@@ -260,6 +239,22 @@ class SetCard:
     was: CardState
 
 
+@dataclass(frozen=True, slots=True)
+class KeepFilter:
+    """Put an ingress filter into the file that LXC runs when a guest starts, before its init."""
+
+    place: Place
+    filter: IngressFilter
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetFilter:
+    """Take it out; the file goes with the last one."""
+
+    place: Place
+    filter: IngressFilter
+
+
 Operation: TypeAlias = (
     AddRoute
     | DeleteRoute
@@ -285,4 +280,6 @@ Operation: TypeAlias = (
     | SetOwnedLink
     | SetPort
     | SetCard
+    | KeepFilter
+    | ForgetFilter
 )

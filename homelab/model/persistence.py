@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from homelab.model.ingress import IngressFilter
 from homelab.model.kernel import Empty
 from homelab.model.place import Address, Network
 
@@ -30,6 +31,7 @@ class Persistence:
     ``services``: networkd, netplan, networkmanager, ifupdown2, ifupdown → the file that shows it.
     ``units``: running units of LXD or Incus. ``links``: link → the .network file by which networkd sets it
     up. ``routes`` are those that homelab keeps in files; ``foreign`` are files that stand where ours would.
+    ``filters`` are those of a guest that are put into its kernel each time it starts.
     """
 
     services: Mapping[str, str] = field(default_factory=lambda: Empty)
@@ -37,3 +39,4 @@ class Persistence:
     links: Mapping[str, str] = field(default_factory=lambda: Empty)
     routes: tuple[KeptRoute, ...] = ()
     foreign: tuple[str, ...] = ()
+    filters: tuple[IngressFilter, ...] = ()

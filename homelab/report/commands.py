@@ -24,6 +24,8 @@ Kernel: TypeAlias = (
     | op.ForgetSysctl
     | op.KeepRoute
     | op.ForgetRoute
+    | op.KeepFilter
+    | op.ForgetFilter
 )
 
 
@@ -70,6 +72,8 @@ def _words(operation: op.Operation, client: str) -> Iterator[list[str]]:
             | op.ForgetSysctl()
             | op.KeepRoute()
             | op.ForgetRoute()
+            | op.KeepFilter()
+            | op.ForgetFilter()
         ):
             yield from _kernel_words(operation)
         case op.AddFilterRule() | op.DeleteFilterRule():
@@ -116,13 +120,18 @@ def _kernel_words(operation: Kernel) -> Iterator[list[str]]:
                 yield ["conntrack", "-D", "-d", str(each)]
         case op.SetSysctl(_, key, value):
             yield ["sysctl", "-w", f"{key}={value}"]
-        case op.KeepSysctl() | op.ForgetSysctl() | op.KeepRoute() | op.ForgetRoute():
-            yield ["#", _in_file(operation)]
         case _:
-            assert_never(operation)
+            yield ["#", _in_file(operation)]
 
 
-def _in_file(operation: op.KeepSysctl | op.ForgetSysctl | op.KeepRoute | op.ForgetRoute) -> str:
+def _in_file(
+    operation: op.KeepSysctl
+    | op.ForgetSysctl
+    | op.KeepRoute
+    | op.ForgetRoute
+    | op.KeepFilter
+    | op.ForgetFilter,
+) -> str:
     match operation:
         case op.KeepSysctl(_, key, value):
             return f"keep {key}={value} in /etc/sysctl.d/60-homelab.conf"
@@ -132,6 +141,10 @@ def _in_file(operation: op.KeepSysctl | op.ForgetSysctl | op.KeepRoute | op.Forg
             return f"{place}: keep the route to {route.destination} in {route.file}"
         case op.ForgetRoute(place, route):
             return f"{place}: take the route to {route.destination} out of {route.file}"
+        case op.KeepFilter(place, wanted):
+            return f"keep the filter {wanted.chain} for each start of {place}"
+        case op.ForgetFilter(place, wanted):
+            return f"keep the filter {wanted.chain} no longer for the starts of {place}"
         case _:
             assert_never(operation)
 

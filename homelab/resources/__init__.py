@@ -12,6 +12,7 @@ from homelab.resources.host_link import HostLink
 from homelab.resources.host_route import HostRoute
 from homelab.resources.ingress_filter import GuardedNetwork
 from homelab.resources.instance import GuestSetting
+from homelab.resources.kept_filter import FilterAtStart
 from homelab.resources.kept_route import RouteAtBoot
 from homelab.resources.router_route import RouterRoute
 
@@ -23,6 +24,7 @@ KINDS: Kinds = (
     GuestAddress,
     Forwarding,
     GuardedNetwork,
+    FilterAtStart,
     AdoptedNetwork,
     GuestNetwork,
     OpenFilter,

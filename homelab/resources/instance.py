@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from homelab.model.inventory import Guest, Inventory
-from homelab.model.lxc import MARK
+from homelab.model.lxc import MARK, Instance
 from homelab.model.operation import Operation, RestartInstance, SetInstanceConfig
 from homelab.model.place import HOST
 from homelab.model.resource import Key, Resource
 from homelab.model.snapshot import Snapshot
+from homelab.resources.kept_filter import has_hooks, hook
 from homelab.resources.lab import local_guests
 
 WAS = f"{MARK}was."
@@ -23,6 +24,7 @@ DEVICE = "device."
 
 UNSET = "unset"
 NESTING = "security.nesting"
+RAW = "raw.lxc"
 FORWARD = {
     4: "linux.sysctl.net.ipv4.ip_forward",
     6: "linux.sysctl.net.ipv6.conf.all.forwarding",
@@ -59,7 +61,7 @@ class GuestSetting(Resource):
             instance = snapshot.instance(each.name)
             if instance is None or not each.networks:
                 continue
-            for setting, value in _settings(each):
+            for setting, value in (*_settings(each), *_hooks(each, instance, snapshot)):
                 owned = ours.get(Key("guest setting", f"{each.name} {setting}"))
                 if owned is not None or instance.expanded_config.get(setting) != value:
                     was = owned.was if owned else instance.config.get(setting, UNSET)
@@ -93,8 +95,8 @@ class GuestSetting(Resource):
 
     @property
     def _is_live(self) -> bool:
-        """Forwarding is set in the running guest as well (forwarding.py)."""
-        return self.setting in FORWARD.values()
+        """Forwarding and filters are set in the running guest as well (forwarding.py, ingress_filter.py)."""
+        return self.setting in (*FORWARD.values(), RAW)
 
     def _mark(self, before: str | None, now: str | None) -> Operation:
         key = WAS + self.setting
@@ -120,3 +122,11 @@ def _settings(wanted: Guest) -> Iterator[tuple[str, str]]:
     yield NESTING, "true"
     families = {subnet.version for network in wanted.networks for subnet in network.subnets}
     yield from ((FORWARD[family], "1") for family in sorted(families))
+
+
+def _hooks(wanted: Guest, instance: Instance, snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    """A line of ours behind those that are there, of a profile too: an instance's own value hides it."""
+    line = hook(wanted)
+    if line is not None and has_hooks(snapshot):
+        there = instance.expanded_config.get(RAW, "").splitlines()
+        yield RAW, "\n".join([*(each for each in there if each != line), line])

@@ -12,6 +12,7 @@ from homelab.system import (
     connections,
     docker_write,
     iptables,
+    kept_filters,
     kept_routes,
     lxd_write,
     nft,
@@ -52,7 +53,13 @@ def carry_out(operation: op.Operation, machine: Machine) -> None:
         ):
             _rule(operation, machine)
         case (
-            op.SetSysctl() | op.KeepSysctl() | op.ForgetSysctl() | op.KeepRoute() | op.ForgetRoute()
+            op.SetSysctl()
+            | op.KeepSysctl()
+            | op.ForgetSysctl()
+            | op.KeepRoute()
+            | op.ForgetRoute()
+            | op.KeepFilter()
+            | op.ForgetFilter()
         ):
             _setting(operation, machine)
         case op.SetOwnedLink() | op.SetPort() | op.SetCard():
@@ -121,6 +128,8 @@ def _setting(operation: Setting, machine: Machine) -> None:
             sysctl.keep_sysctl(operation)
         case op.KeepRoute() | op.ForgetRoute():
             kept_routes.keep_route(machine.door(operation.place), operation)
+        case op.KeepFilter() | op.ForgetFilter():
+            kept_filters.keep_filter(operation)
         case _:
             assert_never(operation)
 

@@ -14,7 +14,15 @@ Rule: TypeAlias = (
     | op.SetIngressFilter
     | op.DeleteIngressFilter
 )
-Setting: TypeAlias = op.SetSysctl | op.KeepSysctl | op.ForgetSysctl | op.KeepRoute | op.ForgetRoute
+Setting: TypeAlias = (
+    op.SetSysctl
+    | op.KeepSysctl
+    | op.ForgetSysctl
+    | op.KeepRoute
+    | op.ForgetRoute
+    | op.KeepFilter
+    | op.ForgetFilter
+)
 OfInstance: TypeAlias = op.SetInstanceConfig | op.SetInstanceDevice | op.RestartInstance
 OfLink: TypeAlias = op.SetOwnedLink | op.SetPort | op.SetCard
 OfDocker: TypeAlias = (

@@ -18,6 +18,7 @@ from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Target
 from homelab.system import docker_read, lxd_read
 from homelab.system.doors import Door
+from homelab.system.kept_filters import read_filters
 from homelab.system.kernel_features import cards, lacking
 from homelab.system.lxc_files import read_files
 from homelab.system.namespaces import read_namespace
@@ -85,7 +86,7 @@ class LiveSystem:
             kept_sysctls=_kept_sysctls(),
             daemon_files=daemon_files,
             lacks=lacking(),
-            persistence={place: each for place, each in kept.items() if each},
+            persistence={place: each for place, each in kept.items() if each} | read_filters(),
             cards=cards(),
         )
 

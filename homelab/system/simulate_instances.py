@@ -7,11 +7,17 @@ from ipaddress import ip_address, ip_interface
 from homelab.errors import OperationError
 from homelab.model.kernel import LinkAddress, Namespace, Route
 from homelab.model.lxc import Instance
-from homelab.model.operation import RestartInstance, SetInstanceConfig, SetInstanceDevice
+from homelab.model.operation import (
+    RestartInstance,
+    SetIngressFilter,
+    SetInstanceConfig,
+    SetInstanceDevice,
+)
 from homelab.model.place import Address, Place, guest
 from homelab.model.snapshot import PROTOCOL, Snapshot
 from homelab.system.iptables import CHAIN, FAMILIES
-from homelab.system.simulate_nft import without_table
+from homelab.system.kept_filters import FOLDER
+from homelab.system.simulate_nft import set_ingress, without_table
 from homelab.system.simulate_nics import plugged
 from homelab.system.simulate_places import (
     ruleset,
@@ -25,21 +31,30 @@ from homelab.system.simulate_sysctls import with_sysctl
 
 _ADDRESSES = ("ipv4.address", "ipv6.address")
 _KEPT_SYSCTL = "linux.sysctl."
+HOOK = str(FOLDER)
+"""In raw.lxc: the program that puts filters into a starting guest."""
 
 
 def set_config(snapshot: Snapshot, operation: SetInstanceConfig) -> Snapshot:
     def changed(one: Instance) -> Instance:
-        return replace(
-            one,
-            config=_merged(one.config, operation.config),
-            expanded_config=_merged(one.expanded_config, operation.config),
-        )
+        gone = [key for key, value in operation.config.items() if value is None]
+        inherited = {key: value for key in gone for value in _profile_key(snapshot, one, key)}
+        expanded = _merged(one.expanded_config, operation.config) | inherited
+        return replace(one, config=_merged(one.config, operation.config), expanded_config=expanded)
 
     return _with_instance(snapshot, operation.place, operation.instance, changed)
 
 
 def _merged(before: Mapping[str, str], change: Mapping[str, str | None]) -> dict[str, str]:
     return {key: value for key, value in {**before, **change}.items() if value is not None}
+
+
+def _profile_key(snapshot: Snapshot, one: Instance, key: str) -> Iterator[str]:
+    """A key as the profiles have it, learned like a device of theirs."""
+    for each in snapshot.runtime.instances if snapshot.runtime else ():
+        if each.profiles == one.profiles and key not in each.config and key in each.expanded_config:
+            yield each.expanded_config[key]
+            return
 
 
 def set_device(snapshot: Snapshot, operation: SetInstanceDevice) -> Snapshot:
@@ -105,6 +120,10 @@ def restart(snapshot: Snapshot, operation: RestartInstance) -> Snapshot:
     for key, value in one.expanded_config.items():
         if key.startswith(_KEPT_SYSCTL):
             bare = with_sysctl(bare, key.removeprefix(_KEPT_SYSCTL), value)
+    kept = snapshot.persistence.get(place)
+    if kept is not None and HOOK in one.expanded_config.get("raw.lxc", ""):
+        for each in kept.filters:
+            bare = set_ingress(bare, SetIngressFilter(place, each))
     return plugged(with_namespace(running, place, bare), one)
 
 

@@ -76,7 +76,13 @@ def simulate(snapshot: Snapshot, operation: op.Operation) -> Snapshot:
         ):
             return _rule(snapshot, operation)
         case (
-            op.SetSysctl() | op.KeepSysctl() | op.ForgetSysctl() | op.KeepRoute() | op.ForgetRoute()
+            op.SetSysctl()
+            | op.KeepSysctl()
+            | op.ForgetSysctl()
+            | op.KeepRoute()
+            | op.ForgetRoute()
+            | op.KeepFilter()
+            | op.ForgetFilter()
         ):
             return _setting(snapshot, operation)
         case op.SetOwnedLink() | op.SetPort() | op.SetCard():
@@ -152,6 +158,8 @@ def _setting(snapshot: Snapshot, operation: Setting) -> Snapshot:
             return simulate_sysctls.keep_sysctl(snapshot, operation)
         case op.KeepRoute() | op.ForgetRoute():
             return simulate_kept.keep_route(snapshot, operation)
+        case op.KeepFilter() | op.ForgetFilter():
+            return simulate_kept.keep_filter(snapshot, operation)
         case _:
             assert_never(operation)
 

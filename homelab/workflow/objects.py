@@ -24,7 +24,14 @@ def touched(operation: op.Operation) -> Iterator[str]:  # noqa: C901 - a closed 
             yield _route(place, route.destination, route.table)
         case op.SetSysctl(place, key):
             yield _sysctl(place, key)
-        case op.KeepSysctl() | op.ForgetSysctl() | op.KeepRoute() | op.ForgetRoute():
+        case (
+            op.KeepSysctl()
+            | op.ForgetSysctl()
+            | op.KeepRoute()
+            | op.ForgetRoute()
+            | op.KeepFilter()
+            | op.ForgetFilter()
+        ):
             yield _in_file(operation)
         case op.SetInstanceConfig(_, instance, config):
             yield from (_key(instance, each) for each in config)
@@ -46,7 +53,16 @@ def touched(operation: op.Operation) -> Iterator[str]:  # noqa: C901 - a closed 
             yield _link(place, now.link)
 
 
-def _in_file(operation: op.KeepSysctl | op.ForgetSysctl | op.KeepRoute | op.ForgetRoute) -> str:
+def _in_file(
+    operation: op.KeepSysctl
+    | op.ForgetSysctl
+    | op.KeepRoute
+    | op.ForgetRoute
+    | op.KeepFilter
+    | op.ForgetFilter,
+) -> str:
+    if isinstance(operation, op.KeepFilter | op.ForgetFilter):
+        return _kept_filter(operation.place, operation.filter.chain)
     if isinstance(operation, op.KeepRoute | op.ForgetRoute):
         return _kept_route(operation.place, operation.route)
     return _kept(operation.key)
@@ -65,6 +81,7 @@ def _all(snapshot: Snapshot) -> Iterator[tuple[str, object]]:
         yield _kept(key), kept
     for place, machine in snapshot.persistence.items():
         yield from ((_kept_route(place, each), each) for each in machine.routes)
+        yield from ((_kept_filter(place, each.chain), each) for each in machine.filters)
     for rule in OpenFilter.actual(snapshot):
         yield _rule(rule.place, rule.rule.tool, rule.rule.mark), (rule.rule, rule.effective)
     for chain in GuardedNetwork.actual(snapshot):
@@ -149,6 +166,10 @@ def _kept(key: str) -> str:
 
 def _kept_route(place: Place, route: KeptRoute) -> str:
     return f"{place}: route {route.destination} kept in {route.file}"
+
+
+def _kept_filter(place: Place, chain: str) -> str:
+    return f"{place}: filter {chain} kept for each start"
 
 
 def _key(instance: str, key: str) -> str:

@@ -41,6 +41,8 @@ STEPS: list[op.Operation] = [
     op.ForgetSysctl(HOST, "net.ipv4.ip_forward", "1", "0"),
     op.KeepRoute(HOST, KEPT),
     op.ForgetRoute(HOST, KEPT),
+    op.KeepFilter(WEB, op.IngressFilter("c", "br", "m")),
+    op.ForgetFilter(WEB, op.IngressFilter("c", "br", "m")),
     op.SetInstanceConfig(WEB, "web", {"security.nesting": "true"}, {"security.nesting": None}),
     op.SetInstanceDevice(WEB, "web", "eth0", {"type": "nic"}, None),
     op.RestartInstance(WEB, "web"),

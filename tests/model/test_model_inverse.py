@@ -27,6 +27,8 @@ THERE_AND_BACK: list[op.Operation] = [
     op.ForgetSysctl(HOST, "net.ipv4.ip_forward", "1", "0"),
     op.KeepRoute(HOST, KEPT),
     op.ForgetRoute(HOST, KEPT),
+    op.KeepFilter(WEB, INGRESS),
+    op.ForgetFilter(WEB, INGRESS),
     op.SetInstanceConfig(WEB, "web", {"security.nesting": "true"}, {"security.nesting": None}),
     op.SetInstanceDevice(WEB, "web", "eth0", {"type": "nic"}, None),
     op.CreateDockerNetwork(WEB, NETWORK),

@@ -69,6 +69,7 @@ CASES: list[tuple[op.Operation, tuple[str, ...]]] = [
         op.KeepRoute(ROUTER, KEPT),
         ("# router: keep the route to 10.90.1.0/24 in /etc/network/if-up.d/homelab",),
     ),
+    (op.KeepFilter(WEB, FILTER), ("# keep the filter apps for each start of guest:web",)),
     (
         op.AddFilterRule(WEB, RULE),
         (

@@ -88,7 +88,13 @@ def bare() -> Snapshot:
     there = without.runtime.instances
     instances = (
         *(replace(each, expanded_devices={"eth0": nic, **each.expanded_devices}) for each in there),
-        Instance("spare", "Stopped", profiles=there[0].profiles, expanded_devices={"eth0": nic}),
+        Instance(
+            "spare",
+            "Stopped",
+            profiles=there[0].profiles,
+            expanded_config={"raw.lxc": "redacted"},
+            expanded_devices={"eth0": nic},
+        ),
     )
     system = SimulatedSystem(
         replace(without, runtime=replace(without.runtime, instances=instances))
