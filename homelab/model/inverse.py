@@ -25,16 +25,10 @@ def inverse(operation: op.Operation) -> tuple[op.Operation, ...]:  # noqa: PLR09
             | op.DeleteIngressFilter()
         ):
             return (_rule(operation),)
-        case (
-            op.SetSysctl()
-            | op.KeepSysctl()
-            | op.ForgetSysctl()
-            | op.KeepRoute()
-            | op.ForgetRoute()
-            | op.KeepFilter()
-            | op.ForgetFilter()
-        ):
-            return (_setting(operation),)
+        case op.SetSysctl() | op.KeepSysctl() | op.ForgetSysctl():
+            return (_sysctl(operation),)
+        case op.KeepRoute() | op.ForgetRoute() | op.KeepFilter() | op.ForgetFilter():
+            return (_kept(operation),)
         case op.SetOwnedLink() | op.SetPort() | op.SetCard():
             return (_swapped(operation),)
         case op.SetInstanceConfig() | op.SetInstanceDevice() | op.RestartInstance():
@@ -94,15 +88,7 @@ def _rule(
             assert_never(operation)
 
 
-def _setting(
-    operation: op.SetSysctl
-    | op.KeepSysctl
-    | op.ForgetSysctl
-    | op.KeepRoute
-    | op.ForgetRoute
-    | op.KeepFilter
-    | op.ForgetFilter,
-) -> op.Operation:
+def _sysctl(operation: op.SetSysctl | op.KeepSysctl | op.ForgetSysctl) -> op.Operation:
     match operation:
         case op.SetSysctl(place, key, value, was):
             return op.SetSysctl(place, key, was, value)
@@ -110,19 +96,24 @@ def _setting(
             return op.ForgetSysctl(place, key, value, was)
         case op.ForgetSysctl(place, key, value, was):
             return op.KeepSysctl(place, key, value, was)
-        case op.KeepRoute(place, route):
-            return op.ForgetRoute(place, route)
-        case op.ForgetRoute(place, route):
-            return op.KeepRoute(place, route)
-        case op.KeepFilter() | op.ForgetFilter():
-            return _kept_filter(operation)
         case _:
             assert_never(operation)
 
 
-def _kept_filter(operation: op.KeepFilter | op.ForgetFilter) -> op.Operation:
-    is_kept = isinstance(operation, op.KeepFilter)
-    return (op.ForgetFilter if is_kept else op.KeepFilter)(operation.place, operation.filter)
+def _kept(
+    operation: op.KeepRoute | op.ForgetRoute | op.KeepFilter | op.ForgetFilter,
+) -> op.Operation:
+    match operation:
+        case op.KeepRoute(place, route):
+            return op.ForgetRoute(place, route)
+        case op.ForgetRoute(place, route):
+            return op.KeepRoute(place, route)
+        case op.KeepFilter(place, wanted):
+            return op.ForgetFilter(place, wanted)
+        case op.ForgetFilter(place, wanted):
+            return op.KeepFilter(place, wanted)
+        case _:
+            assert_never(operation)
 
 
 def _instance(
