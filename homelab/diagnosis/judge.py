@@ -10,6 +10,7 @@ from homelab.model.finding import Judgement, NetworkName
 from homelab.model.inventory import Allow, ContainerNetwork, Ingress, Inventory
 from homelab.model.kernel import Namespace
 from homelab.model.place import HOST, LAN, Address, Network, Place, container, guest, guest_of
+from homelab.model.several import host_of
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Outcome, Target, Trace
 
@@ -29,7 +30,7 @@ def judge(
         judged = [
             _declared(each, snapshot, tracer)
             for each in inventory.networks
-            if only is None or NetworkName(snapshot.host, each.guest, each.name) in only
+            if only is None or _name(snapshot, guest(each.guest), each.name) in only
         ]
     else:
         judged = [
@@ -54,7 +55,8 @@ def _networks(snapshot: Snapshot) -> Iterator[tuple[Place, Daemon, DockerNetwork
 
 
 def _name(snapshot: Snapshot, place: Place, network: str) -> NetworkName:
-    return NetworkName(snapshot.host, guest_of(place) or str(place), network)
+    host = host_of(snapshot, place) if snapshot.others else snapshot.host
+    return NetworkName(host, guest_of(place) or str(place), network)
 
 
 def _found(
@@ -84,7 +86,7 @@ def _members(network: KernelNetwork, snapshot: Snapshot) -> Iterator[Target]:
 
 def _declared(network: ContainerNetwork, snapshot: Snapshot, tracer: Tracer) -> Judgement:
     place = guest(network.guest)
-    name = NetworkName(snapshot.host, network.guest, network.name)
+    name = _name(snapshot, place, network.name)
     daemon = snapshot.daemons.get(place)
     every = tuple(_targets(snapshot, place, daemon, network.name)) if daemon else ()
     origin: str = LAN

@@ -27,7 +27,10 @@ NOWHERE = Where()
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How a machine is reached: ``local``, ``netns`` (a named namespace here), ``ssh`` or ``none``."""
+    """How a machine is reached: ``local``, ``netns`` (a named namespace here), ``ssh`` or ``none``.
+
+    ``peer``: another host of the lab, as one of them sees it.
+    """
 
     kind: str = "local"
     target: str = ""

@@ -13,7 +13,7 @@ from homelab.model.inventory import Connection, Host, Inventory
 from homelab.model.kernel import Namespace
 from homelab.model.lxc import Runtime
 from homelab.model.operation import Operation
-from homelab.model.place import HOST, Place, guest_of
+from homelab.model.place import HOST, ROUTER, Place, guest_of
 from homelab.model.snapshot import Other, Snapshot
 
 K = TypeVar("K")
@@ -31,13 +31,15 @@ _APART = 1 << 40
 class Names:
     """The names of one host; ``number`` 0 is the first host.
 
-    ``own`` are the guests that the inventory declares on it, ``others`` those that it declares elsewhere.
+    ``own`` are the guests that the inventory declares on it, ``others`` those that it declares elsewhere;
+    ``router`` is the lab's name of what the host itself calls ``router``.
     """
 
     host: str
     number: int = 0
     own: frozenset[str] = frozenset()
     others: frozenset[str] = frozenset()
+    router: Place = ROUTER
 
     @property
     def suffix(self) -> str:
@@ -78,8 +80,9 @@ class Names:
         return None if own is None else Place(f"{kind}{colon}{own}{slash}{name}")
 
     def operation(self, operation: Operation) -> Operation:
-        """An operation of this host as the lab names it."""
-        return _renamed(operation, self.place(operation.place), self.guest)
+        """An operation of this host, or on its router, as the lab names it."""
+        place = self.router if operation.place == ROUTER else self.place(operation.place)
+        return _renamed(operation, place, self.guest)
 
     def own_operation(self, operation: Operation) -> Operation:
         """An operation of the lab as this host names it; it must be one of its own."""
@@ -108,7 +111,9 @@ def names_of(inventory: Inventory) -> tuple[Names, ...]:
 def names_in(lab: Snapshot) -> tuple[Names, ...]:
     """The hosts of a snapshot, the first one first."""
     others = [(name, frozenset(each.own)) for name, each in lab.others.items()]
-    return _numbered([(lab.host, frozenset()), *others])
+    routers = [ROUTER, *(each.router or ROUTER for each in lab.others.values())]
+    hosts = _numbered([(lab.host, frozenset()), *others])
+    return tuple(replace(each, router=its) for each, its in zip(hosts, routers, strict=True))
 
 
 def _numbered(hosts: Sequence[tuple[str, frozenset[str]]]) -> tuple[Names, ...]:
@@ -125,13 +130,18 @@ def _numbered(hosts: Sequence[tuple[str, frozenset[str]]]) -> tuple[Names, ...]:
 
 
 def seen_from(inventory: Inventory, host: str) -> Inventory:
-    """The inventory as it is read on that host itself: it is the local one, and the only one."""
+    """The inventory as it is read on that host itself: it is the local one, and others are its peers."""
 
     def here(each: Host) -> Host:
-        kind = "local" if each.name == host else "none"
-        return replace(each, connection=Connection(kind))
+        reached = "peer" if each.connection.kind in REACHED else "none"
+        return replace(each, connection=Connection("local" if each.name == host else reached))
 
     return replace(inventory, hosts=tuple(map(here, inventory.hosts)))
+
+
+def host_of(lab: Snapshot, place: Place) -> str:
+    """The name of the host on which a place lies; the first one's for a router."""
+    return next((e.host for e in names_in(lab) if e.own_place(place) is not None), lab.host)
 
 
 def merged(

@@ -1,15 +1,19 @@
 """Each host of a lab by itself: every kind plans for one host, and what it plans gets the lab's names."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Self
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self, TypeAlias
 
+from homelab.model.inventory import Host as Inventoried
 from homelab.model.inventory import Inventory
+from homelab.model.kernel import LinkAddress
 from homelab.model.operation import Operation
 from homelab.model.resource import Key, Resource
 from homelab.model.several import Names, names_in, seen_from
 from homelab.model.snapshot import Snapshot
 from homelab.model.view import view
+
+Addresses: TypeAlias = Mapping[str, tuple[LinkAddress, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +74,16 @@ class OnHost(Resource):
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """``names`` is None for the host of a lab that has no other."""
+    """``names`` is None for the host of a lab that has no other. ``addresses`` are those of all, by name."""
 
     seen: Snapshot
     names: Names | None = None
+    addresses: Addresses = field(default_factory=dict)
 
     def inventory(self, declared: Inventory) -> Inventory:
         """The inventory as that host would read it."""
         if self.names is not None:
-            return seen_from(declared, self.names.host)
+            return _with_addresses(seen_from(declared, self.names.host), self.addresses)
         primary = declared.primary
         is_far = primary is not None and primary.connection.kind != "local"
         return seen_from(declared, primary.name) if primary and is_far else declared
@@ -95,7 +100,26 @@ def hosts(lab: Snapshot) -> tuple[Host, ...]:
     """The hosts of a lab, the first one first."""
     if not lab.others:
         return (Host(lab),)
-    return tuple(Host(view(lab, each), each) for each in names_in(lab))
+    seen = {each: view(lab, each) for each in names_in(lab)}
+    addresses = {each.host: _addresses(own) for each, own in seen.items()}
+    return tuple(Host(own, each, addresses) for each, own in seen.items())
+
+
+def _addresses(host: Snapshot) -> tuple[LinkAddress, ...]:
+    here = host.host_namespace
+    return tuple(each for each in here.addresses if each.scope == "global") if here else ()
+
+
+def _with_addresses(declared: Inventory, found: Addresses) -> Inventory:
+    """Where the inventory does not say how a host is reached by others: by its uplink, if that is named."""
+
+    def reached(each: Inventoried) -> Inventoried:
+        every = found.get(each.name, ())
+        best = [one for one in every if one.link == each.uplink] or every
+        own = each.addresses or tuple(one.interface.ip for one in best)
+        return replace(each, addresses=own)
+
+    return replace(declared, hosts=tuple(map(reached, declared.hosts)))
 
 
 def named(host: Host, operations: Iterable[Operation]) -> tuple[Operation, ...]:

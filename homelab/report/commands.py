@@ -57,7 +57,8 @@ def _enter(place: Place, snapshot: Snapshot, client: str, words: list[str]) -> s
     named = next((alias for alias, real in snapshot.aliases.items() if real == place), place)
     if named.startswith("netns:"):
         return f"ip netns exec {shlex.quote(named.removeprefix('netns:'))} {line}"
-    return f"ssh {shlex.quote(place)} {shlex.quote(line)}"
+    _, _, host = place.partition("@")
+    return f"ssh {shlex.quote(host or place)} {shlex.quote(line)}"
 
 
 def _words(operation: op.Operation, client: str) -> Iterator[list[str]]:

@@ -1,4 +1,4 @@
-"""Route on the host to each container network, through its guest; its mark is proto 201.
+"""Route on the host to each container network, through its guest or the host it is on; its mark is proto 201.
 
 A guest in a VLAN in which the host has no address is reached past the host, and the host needs no route.
 Where somebody else's route leads there in the same way already, none of ours is wanted.
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from homelab.model.inventory import Inventory
-from homelab.model.kernel import NextHop, Route
+from homelab.model.kernel import Namespace, NextHop, Route
 from homelab.model.operation import AddRoute, DeleteRoute, Operation
 from homelab.model.place import HOST, Address, Network
 from homelab.model.resource import Key, Resource
@@ -22,8 +22,10 @@ from homelab.resources.lab import (
     leads_there,
     local_guests,
     marked_routes,
+    peers,
     route_text,
     towards,
+    way_to,
 )
 
 
@@ -55,6 +57,21 @@ class HostRoute(Resource):
                     name = towards(inventory, here, via) if via else ""
                     if via is not None and not (here and leads_there(here, subnet, via, name)):
                         yield cls(subnet, via, name, each.name, str(network.where))
+        if here is not None:
+            yield from cls._through_peers(inventory, here)
+
+    @classmethod
+    def _through_peers(cls, inventory: Inventory, here: Namespace) -> Iterator[Self]:
+        """What lies behind another host on one of our subnets; elsewhere the router knows the way."""
+        for each in peers(inventory):
+            for network in (
+                one for there in inventory.guests_of(each.name) for one in there.networks
+            ):
+                for subnet in network.subnets if network.managed else ():
+                    found = way_to(here, each, subnet.version)
+                    if found is not None and not leads_there(here, subnet, *found):
+                        via, link = found
+                        yield cls(subnet, via, link, where=str(network.where))
 
     @classmethod
     def actual(cls, snapshot: Snapshot) -> Iterator[Self]:

@@ -46,6 +46,21 @@ def local_guests(inventory: Inventory) -> Iterator[Guest]:
         yield from (each.managed for each in inventory.guests_of(here.name))
 
 
+def peers(inventory: Inventory) -> Iterator[Host]:
+    """The other hosts of the lab."""
+    return (each for each in inventory.hosts if each.connection.kind == "peer")
+
+
+def way_to(here: Namespace, host: Host, family: int) -> tuple[Address, str] | None:
+    """The first address of a host that lies on a subnet of one of our links, and that link."""
+    own = {each.interface.ip for each in here.addresses}
+    for address in host.addresses:
+        link = link_towards(here, address) if address.version == family else None
+        if link is not None and address not in own:
+            return address, link.name
+    return None
+
+
 def running_guests(inventory: Inventory, snapshot: Snapshot) -> Iterator[tuple[Guest, Daemon]]:
     """Guests whose Docker daemon was read."""
     for each in local_guests(inventory):

@@ -24,7 +24,7 @@ _OWN = ("host", "guest", "container", "netns")
 
 
 class Far:
-    """One host. ``is_open``: its agent has a change of ours in its journal."""
+    """One host. ``is_open``: a change of ours was begun there, and not ended by us."""
 
     def __init__(self, names: Names, remote: Remote, inventory: Inventory) -> None:
         self.names = names
@@ -33,6 +33,7 @@ class Far:
         self._remote = remote
         self._inventory = _its_own(inventory, names.host)
         self._was_cut = False
+        self._broke = ""
 
     def read(self) -> Snapshot:
         """What it is, in its own names; all of it unread when its agent does not answer."""
@@ -57,7 +58,9 @@ class Far:
 
     def finish(self, end: End) -> None:
         """``OperationError`` when it does not stand as it should."""
-        self.is_open = False
+        self.is_open, broke, self._broke = False, self._broke, ""
+        if broke and end is not End.BACK:
+            raise OperationError(f"{broke}; what was done there of the change is taken back there")
         ran = self._ran(Run(end=end), ENDING)
         if ran.residue:
             left = "; ".join(ran.residue)
@@ -121,9 +124,10 @@ class Far:
         self._was_cut = False
         try:
             return self._remote.call(call, patience)
-        except UnreadableError:
-            self._was_cut = self.is_open or isinstance(call, Run)
-            self.is_open = False
+        except UnreadableError as error:
+            if self.is_open or isinstance(call, Run):
+                self.is_open = self._was_cut = True
+                self._broke = str(error)
             raise
 
 
