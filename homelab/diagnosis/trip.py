@@ -136,6 +136,12 @@ class Trip:
         target = passed_on_to(daemon, packet) if packet.protocol == "udp" else None
         if target is None:
             return None
+        file = self._world.snapshot.daemon_files.get(box.place)
+        if file is not None and file.values.get("userland-proxy") == "false":
+            # Without its proxies dockerd holds the ports itself, and reads nothing (dummyProxy in moby).
+            key = f"{packet.dport}/{packet.protocol}"
+            text = f"dockerd of {box.place} keeps {key} and answers nobody: userland-proxy is false"
+            return self._journey.ended(box.place, "socket", "socket", text, packet, key=key)
         journey = self._journey.beside("forward")
         trace = Trip(self._ground, Vantage(box.place), target, journey).trace(box.place)
         self._journey.forks.update(journey.forks)

@@ -9,7 +9,7 @@ from homelab.system.unix import read_below
 
 FILE = "etc/docker/daemon.json"
 LOGS = ("var/log/dockerd.log", "var/log/docker.log")
-DECISIVE = ("iptables", "ip6tables", "ip-forward", "firewall-backend", "icc")
+DECISIVE = ("iptables", "ip6tables", "ip-forward", "firewall-backend", "icc", "userland-proxy")
 """The keys whose values are kept; others may hold secrets, such as the password of a proxy."""
 
 _LIMIT = 256 * 1024

@@ -115,8 +115,9 @@ class Judged:
 
     @property
     def is_uncounted(self) -> bool:
-        """The rule that the model blames has not seen the packet."""
-        return self.evidence.cause is not None and not self.evidence.cause.counted
+        """The rule that the model blames has seen no packet; of neighbour discovery one stands for many."""
+        count = self.evidence.cause
+        return count is not None and count.after == count.before
 
 
 def judge(bench: Bench, snapshot: Snapshot, asked: Sequence[Flow]) -> list[Judged]:

@@ -55,8 +55,12 @@ def expression_or_value(words: Words) -> object:
 def _masked(words: Words) -> object:
     found = _primary(words)
     while words.next in _OPERATORS:
-        operator = _OPERATORS[words.take()]
-        found = {operator: [found, _operand(words)]}
+        word = words.take()
+        operand = _operand(words)
+        if word == "xor" and words.took("and"):
+            # libxtables means `ct mark xor VALUE and MASK` for (mark & MASK) ^ VALUE (connmark_tg_xlate).
+            found = {"&": [found, _operand(words)]}
+        found = {_OPERATORS[word]: [found, operand]}
     return found
 
 
