@@ -61,7 +61,8 @@ def _six(own: Sequence[LinkAddress], link: str, destination: IPv6Address) -> Add
             not each.deprecated,
             each.link == link,
             _label(address) == _label(destination),
-            _common(address, destination),
+            # Only as far as the address's own subnet goes; of equal ones the first in the list (the newest).
+            min(_common(address, destination), each.interface.network.prefixlen),
         )
 
     # An address of a link is of use on that link only (RFC 4291, 2.5.6).

@@ -91,7 +91,7 @@ class Trip:
     def _there(self, box: Box, packet: Packet) -> End:
         walk, start = self._walk(self._journey), self._start
         if start.link is None:
-            return walk.send(box, packet)
+            return walk.send(box, packet, bound=start.source is not None)
         if start.client and start.subnet and packet.destination in start.subnet:
             return walk.from_client(start.client, packet)
         return walk.receive(box, packet, start.link, start.port)

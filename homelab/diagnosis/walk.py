@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from homelab.diagnosis.box import Box
 from homelab.diagnosis.bridge_hooks import calls_iptables
-from homelab.diagnosis.dead_end import dead_end, in_a_vrf, unread
+from homelab.diagnosis.dead_end import LEADING, dead_end, in_a_vrf, unread
 from homelab.diagnosis.forwarding import disabled_key, forwarding_key
 from homelab.diagnosis.icmp_error import BEYOND_SCOPE
 from homelab.diagnosis.journey import Arrived, End, Ended, Fork, Journey
@@ -32,11 +32,11 @@ class Walk:
         self._wire = wire
         self._journey = journey
 
-    def send(self, box: Box, packet: Packet) -> End:
-        """A packet of this place itself: route, OUTPUT, POSTROUTING, and out."""
+    def send(self, box: Box, packet: Packet, *, bound: bool = True) -> End:
+        """A packet of this place itself: route, OUTPUT, POSTROUTING, and out; ``bound``: its source was chosen before."""
         if packet.family == 4:
             packet = packet._replace(ttl=box.number(DEFAULT_TTL, packet.ttl))
-        answer = box.tables.lookup(_own_question(packet))
+        answer = _own_route(box, packet, bound=bound)
         failed = unread(box, packet, self._journey) or dead_end(box, packet, answer, self._journey)
         if failed is not None:
             return failed
@@ -240,6 +240,17 @@ def question(packet: Packet, iif: str) -> Question:
         packet.dport,
         packet.tos,
     )
+
+
+def _own_route(box: Box, packet: Packet, *, bound: bool) -> Answer:
+    """IPv6 asks without a source first, and again with the one that it chose only where that failed."""
+    # ip6_dst_lookup_tail in net/ipv6/ip6_output.c
+    asked = _own_question(packet)
+    if packet.family == 6 and not bound:
+        answer = box.tables.lookup(asked._replace(source=None))
+        if answer.kind in (*LEADING, "unknown"):
+            return answer
+    return box.tables.lookup(asked)
 
 
 def _own_question(packet: Packet) -> Question:
