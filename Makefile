@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: check format test demo bench pages deb wheelhouse package-test fuzz harm matrix inject vlan-lab-test sriov-test reboot-test clean
+.PHONY: check format test demo bench pages deb wheelhouse package-test fuzz harm matrix inject vlan-lab-test sriov-test reboot-test clean docs
 
 check: .venv/ready
 	$(BIN)/ruff format --check -q .
@@ -21,6 +21,10 @@ pages: .venv/ready
 	$(BIN)/python -m docs.fault_pages
 	$(BIN)/python -m docs.cli_words
 	$(BIN)/python -m docs.shared_files
+
+# The documentation as a site, in build/site.
+docs: .venv/ready
+	$(BIN)/mkdocs build -q
 
 # Debian packages for bookworm and trixie in build/, and what becomes of them in fresh trees, as root.
 deb: .venv/ready
