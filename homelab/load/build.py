@@ -57,7 +57,6 @@ def build(written: Written) -> Inventory:
                 vlan_subnets(each),
                 _where(written, "vlans", name),
                 each.protocol,
-                tuple(gate for gate in (each.gateway, each.gateway6) if gate is not None),
             )
             for name, each in written.document.vlans.items()
         ),

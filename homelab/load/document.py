@@ -68,10 +68,6 @@ class VlanDocument(Section):
     protocol: TagProtocol = Field(
         default="802.1Q", description="The tag: 802.1Q, or 802.1ad for an outer one (QinQ)."
     )
-    gateway: Ip4 | None = Field(
-        default=None, description="Default gateway of guests that have a fixed address in it."
-    )
-    gateway6: Ip6 | None = Field(default=None, description="The same for IPv6.")
 
 
 class HostDocument(Section):

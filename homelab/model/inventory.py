@@ -59,7 +59,6 @@ class Vlan:
     subnets: tuple[Network, ...] = ()
     where: Where = field(default=NOWHERE, compare=False)
     protocol: str = "802.1Q"
-    gateways: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

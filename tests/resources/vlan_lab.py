@@ -18,7 +18,7 @@ from homelab.system.simulated import SimulatedSystem
 
 TEXT = """
 vlans:
-  servers: {id: 20, subnet: 10.20.0.0/24, gateway: 10.20.0.1}
+  servers: {id: 20, subnet: 10.20.0.0/24}
   guests: {id: 30}
   outer: {id: 100, protocol: 802.1ad}
 hosts:
