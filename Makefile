@@ -74,13 +74,13 @@ reboot-test: .venv/ready
 	tests/vm/vm prepare
 	tests/vm/reboot
 
-# A real LXD guest with dockerd in VLAN 20, in the virtual machine: three minutes.
+# A real LXD guest with dockerd in VLAN 20, in the virtual machine (written; not yet run to its end).
 vlan-lab-test: .venv/ready
 	tests/vm/vm prepare
 	tests/lab/lab images
 	HOMELAB_VM_MEMORY=5G tests/vm/vm run $(BIN)/pytest -q -m vmlab tests/vm/test_vm_guest.py
 
-# An SR-IOV card and a real LXD guest on it, in the virtual machine: two minutes, and one to fetch QEMU 10 once.
+# An SR-IOV card and a real LXD guest on it, in the virtual machine, with QEMU 10 out of a tree of Debian 13.
 sriov-test: .venv/ready
 	tests/vm/vm prepare-card
 	HOMELAB_VM_CARD=1 HOMELAB_VM_MEMORY=4G tests/vm/vm run $(BIN)/pytest -q -m vmlab tests/vm/test_vm_sriov.py

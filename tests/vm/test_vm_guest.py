@@ -4,11 +4,10 @@ Run by ``make vlan-lab-test``: to unpack a guest and to start Docker takes two m
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.vm.lxd_in_vm import ROOT, document, homelab, lxd, pings, run, sh
+from tests.vm.lxd_in_vm import ROOT, Lab, lxd, pings, run, sh
 
 pytestmark = pytest.mark.vmlab
 
@@ -51,9 +50,7 @@ SERVE = (
 
 
 @pytest.fixture(scope="module")
-def wanted() -> Iterator[Path]:
-    path = Path("/run/vlan.yaml")
-    path.write_text(INVENTORY)
+def lab() -> Iterator[Lab]:
     sh(BUILD)
     image = next(IMAGES.glob("bookworm-*/rootfs.squashfs"))
     with lxd():
@@ -99,13 +96,13 @@ def wanted() -> Iterator[Path]:
             "-c",
             "until docker version >/dev/null 2>&1; do sleep 1; done",
         )
-        yield path
+        yield Lab(INVENTORY)
 
 
-def test_a_container_in_a_guest_in_a_vlan_is_reached_through_a_tagged_trunk(wanted: Path) -> None:
-    homelab(wanted, "apply", "--yes")
+def test_a_container_in_a_guest_in_a_vlan_is_reached_through_a_tagged_trunk(lab: Lab) -> None:
+    lab.apply()
 
-    assert "nothing to change" in homelab(wanted, "plan")
+    assert lab.differs() == []
     assert '"vlan": 20' in run("bridge", "-j", "vlan").replace('"vlan":20', '"vlan": 20')
     assert pings("router", "10.20.0.12", tries=20)
     sh(
@@ -113,11 +110,11 @@ def test_a_container_in_a_guest_in_a_vlan_is_reached_through_a_tagged_trunk(want
     )
     run("lxc", "exec", "web", "--", "sh", "-c", SERVE.replace("/run/bb.tar", "/root/bb.tar"))
     assert pings("router", "10.90.1.10", tries=20)
-    assert document(wanted, "diagnose", "--no-probe")["networks"][0]["reachable"] is True
+    (judged,) = lab.diagnosis().case.judgements
+    assert judged.reachable is True
 
     sh("bridge vlan del dev eth1 vid 20")
     assert not pings("router", "10.90.1.10", tries=1)
-    (found, *_) = document(wanted, "diagnose", "--no-probe", codes=(1, 3))["findings"]
-    assert found["fault"] == "vlan-missing-on-port"
-    homelab(wanted, "apply", "--yes")
+    assert lab.diagnosis().findings[0].fault == "vlan-missing-on-port"
+    lab.apply()
     assert pings("router", "10.90.1.10", tries=5)
