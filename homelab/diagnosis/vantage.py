@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from homelab.diagnosis.box import Box
-from homelab.diagnosis.routing import Question
+from homelab.diagnosis.routing import Answer, Question
 from homelab.diagnosis.world import INNER, World
 from homelab.model.kernel import LinkAddress
 from homelab.model.place import HOST, LAN, ROUTER, Address, Network, Place
 
 NOWHERE = {4: ip_address("198.51.100.1"), 6: ip_address("2001:db8::1")}
 MOST_TAKEN = 65536
+_OUTSIDE = {4: ("8.0.0.1", "151.0.0.1"), 6: ("2600::1", "2a00::1")}
+"""Asked for too: many a machine has blackholes for what documentation uses (RFC 5737, RFC 3849)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +108,20 @@ def _entry(
     return Vantage(box.place, source, link, next(nics, None), subnet)
 
 
+def _outwards(host: Box, family: int) -> Answer:
+    """The way to where nobody of the lab is."""
+    others = map(ip_address, _OUTSIDE[family])
+    asked = (host.tables.lookup(Question(each)) for each in (NOWHERE[family], *others))
+    *_, last = found = list(asked)
+    return next((each for each in found if each.kind == "unicast"), last)
+
+
 def uplink_name(host: Box, family: int, named: str | None) -> str | None:
     """The link that is named, or that of the default route of either family, or the only NIC."""
     if named:
         return named
     for version in (family, 10 - family):
-        route = host.tables.lookup(Question(NOWHERE[version]))
+        route = _outwards(host, version)
         if route.kind == "unicast" and route.hop and route.hop.link:
             return route.hop.link
     virtual = (*INNER, "veth")
@@ -133,7 +143,7 @@ def _uplink(host: Box, family: int, named: str | None) -> LinkAddress | str:
     ]
     if not own:
         return f"lan: the host's uplink {link} has no IPv{family} address"
-    hop = host.tables.lookup(Question(NOWHERE[family])).hop
+    hop = _outwards(host, family).hop
     gateway = hop.via if hop else None
     return min(own, key=lambda each: (not _holds(each, gateway), each.secondary))
 
@@ -162,7 +172,7 @@ def _lan(world: World, family: int, named: str | None) -> Vantage | str:
 
 def _router(world: World, host: Box, family: int) -> Box | None:
     """The router, or the place that has the address of the host's gateway and hangs on the host."""
-    hop = host.tables.lookup(Question(NOWHERE[family])).hop
+    hop = _outwards(host, family).hop
     return world.box(ROUTER) or (_owner(world, host, hop.via) if hop and hop.via else None)
 
 
@@ -203,7 +213,7 @@ def _from_gateway(world: World, family: int, named: str | None) -> Vantage | str
     host = world.box(HOST)
     if host is None:
         return "router: neither the router nor the host was observed"
-    route = host.tables.lookup(Question(NOWHERE[family]))
+    route = _outwards(host, family)
     uplink = _uplink(host, family, named)
     if isinstance(uplink, str):
         return uplink.replace("lan:", "router:", 1)

@@ -128,6 +128,16 @@ def test_of_several_networks_on_the_uplink_the_lan_is_that_of_the_gateway() -> N
     assert Tracer(lab({HOST: both})).client_address(4) == ip_address("10.0.0.254")
 
 
+@pytest.mark.parametrize("kind", ["blackhole", "unreachable"])
+def test_a_host_that_drops_the_addresses_of_documentation_still_has_its_uplink(kind: str) -> None:
+    bogons = (route("198.51.100.0/24", kind=kind), route("2001:db8::/32", kind=kind))
+    tracer = Tracer(lab({HOST: routed(PLACES[HOST], *bogons)}))
+
+    assert tracer.client_address(4) == ip_address("10.0.0.254")
+    assert tracer.client_address(6) is not None
+    assert said(tracer.trace("router", target("10.4.0.10"))) == "delivered"
+
+
 def test_the_uplink_may_be_a_bridge_with_a_nic() -> None:
     links = (
         nic(HOST, 8, "br-lan", "bridge"),

@@ -1,5 +1,6 @@
 """Faults of the host, of its bridges and neighbours, in namespaces: named first, mended as told, answered again."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -217,3 +218,28 @@ def test_a_fault_is_the_first_finding_and_what_is_told_mends_it(
         follow(built, [first])
         carry_out(built, broken.afterwards)
         assert arrives(built, broken.probe), first["fix"]
+
+
+WANTS_VLANS = """
+vlans:
+  servers: {id: 20, subnet: 10.20.0.0/24}
+hosts:
+  nuc: {connection: local, uplink: eth0, vlans: [servers]}
+"""
+
+
+def test_a_kernel_without_vlans_is_told_before_anything_is_made(
+    built: World, tmp_path: Path
+) -> None:
+    """And nothing is told on a kernel that has them."""
+    (tmp_path / "inventory").mkdir()
+    (tmp_path / "inventory/lab.yaml").write_text(WANTS_VLANS)
+    try_one = "ip link add link eth0 name eth0.20 type vlan id 20"
+    in_host = ["ip", "netns", "exec", built.names["host"], *try_one.split()]
+    has_them = subprocess.run(in_host, capture_output=True, check=False).returncode == 0
+
+    found = diagnosed(built, tmp_path, 0)["findings"]
+
+    told = [(each["fault"], each["at"]) for each in found]
+    assert told == ([] if has_them else [("kernel-without-vlan", "host")])
+    assert has_them or "VLAN servers" in found[0]["explains"]
