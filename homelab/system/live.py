@@ -4,12 +4,14 @@ import socket
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homelab.errors import OperationError, UnreadableError
 from homelab.model.agent import Change, End
 from homelab.model.inventory import Inventory
+from homelab.model.kernel import Namespace
 from homelab.model.lxc import Runtime
 from homelab.model.operation import Operation
 from homelab.model.place import HOST, Place, guest
@@ -23,6 +25,7 @@ from homelab.system.kernel_features import cards, lacking
 from homelab.system.lxc_files import read_files
 from homelab.system.namespaces import read_namespace
 from homelab.system.netns_ids import inode
+from homelab.system.own_nft import with_own_nft
 from homelab.system.parse_sysctls import KEPT_FILE, parse_kept
 from homelab.system.persistence import read_persistence
 from homelab.system.processes import lxc_guests, sweep
@@ -78,7 +81,7 @@ class LiveSystem:
         self.doors, self._inodes = sighting.doors, sighting.inodes
         return Snapshot(
             host=self._name,
-            namespaces=namespaces,
+            namespaces=self._with_own_nft(namespaces),
             aliases={one: other for one, other in sighting.names().items() if one != other},
             runtime=runtime,
             daemons=daemons,
@@ -111,8 +114,12 @@ class LiveSystem:
         with ThreadPoolExecutor(_WORKERS) as pool:
             asked = {each: pool.submit(read_namespace, self.doors[each]) for each in places}
             seen = {before.resolve(each): one.result() for each, one in asked.items()}
-        merged = {**before.namespaces, **seen}
+        merged = {**before.namespaces, **self._with_own_nft(seen)}
         return replace(before, namespaces=merged, kept_sysctls=_kept_sysctls())
+
+    def _with_own_nft(self, seen: Mapping[Place, Namespace]) -> Mapping[Place, Namespace]:
+        connect = partial(lxd_read.connect, self._kind, _LXD_PATIENCE)
+        return with_own_nft(seen, connect, 2 * self.timeout)
 
     def run(self, operation: Operation) -> None:
         """Do it, or raise ``OperationError`` and leave the machine as it was."""

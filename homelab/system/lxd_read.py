@@ -90,7 +90,7 @@ def _client(path: str, timeout: float) -> "pylxd.Client":
 
     endpoint = f"http+unix://{quote(path, safe='')}"
     session = pylxd.client.get_session_for_url(endpoint)
-    with reasons(timeout, *_library()), ExitStack() as failed:
+    with reasons(timeout, *library()), ExitStack() as failed:
         failed.callback(session.close)
         knock(path, timeout)
         client = pylxd.Client(endpoint=endpoint, session=session, timeout=timeout)
@@ -99,7 +99,7 @@ def _client(path: str, timeout: float) -> "pylxd.Client":
 
 
 def _ask(client: "pylxd.Client", timeout: float) -> Runtime:
-    with closing(client.api.session), reasons(timeout, *_library()):
+    with closing(client.api.session), reasons(timeout, *library()):
         return parse_runtime(
             client.host_info,
             listing(_get(client.api.instances, 2)),
@@ -111,7 +111,7 @@ def _get(node: Any, recursion: int) -> object:
     return node.get(params={"recursion": recursion}).json().get("metadata")
 
 
-def _library() -> tuple[type[Exception], ...]:
+def library() -> tuple[type[Exception], ...]:
     from pylxd import exceptions  # noqa: PLC0415 - as above
 
     return exceptions.LXDAPIException, exceptions.ClientConnectionFailed
