@@ -31,7 +31,7 @@ def execute_each(operations: Sequence[Operation], run: Callable[[Operation], Non
             failures.append(str(failure))
             continue
         done.append(operation)
-    return Execution(tuple(done), "; ".join(failures) or None)
+    return Execution(tuple(done), "; ".join(dict.fromkeys(failures)) or None)
 
 
 def undo(execution: Execution, run: Callable[[Operation], None]) -> Execution:
