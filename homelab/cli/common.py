@@ -13,13 +13,14 @@ import click
 
 from homelab.cli.lab import lab_of
 from homelab.cli.names import Names, keep
+from homelab.cli.progress import steps
 from homelab.errors import InventoryError, UsageError
 from homelab.model.inventory import Inventory
 from homelab.model.operation import Operation
 from homelab.model.place import guest_of
 from homelab.model.snapshot import Snapshot
 from homelab.report.commands import commands
-from homelab.report.paint import Paint, plain
+from homelab.report.paint import Paint
 from homelab.system import Lab
 from homelab.system.files import write_whole
 
@@ -126,10 +127,12 @@ def paint() -> Paint:
 
 def telling(seen: Snapshot) -> Callable[[Operation], None]:
     """Progress, for people, on stderr: each operation as the command that a person would type."""
+    step = steps(say)
 
     def tell(operation: Operation) -> None:
         for line in commands(operation, seen)[-1:]:
-            say(f"  {plain(line)}")
+            with suppress(OSError, ValueError):
+                step(operation.place, line)
 
     return tell
 
