@@ -47,7 +47,7 @@ ip netns exec router sysctl -qw net.ipv4.ip_forward=1
 APPS = """
 pid=$(lxc info web | awk '$1 == "PID:" {print $2}')
 inside() { nsenter -t $pid -n "$@"; }
-ip netns add app; ip link add eth0 netns app type veth peer name vapp; ip link set vapp netns $pid
+ip netns add app; ip -n app link add eth0 type veth peer name vapp netns $pid
 inside ip link add br-apps type bridge; inside ip link set br-apps up; inside ip link set vapp master br-apps up
 inside ip addr add 10.90.1.1/24 dev br-apps; inside sysctl -qw net.ipv4.ip_forward=1
 ip -n app link set eth0 up; ip -n app addr add 10.90.1.10/24 dev eth0; ip -n app route add default via 10.90.1.1
