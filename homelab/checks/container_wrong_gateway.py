@@ -24,12 +24,12 @@ Undo: attach it without the option.
 """
 
 from homelab.checks.fault import Fault, Told, by_target
-from homelab.checks.lab import best_route, command, container_with
+from homelab.checks.lab import best_route, command, container_with, has_address, route_text
 from homelab.checks.rules import OPTIONS_SUFFICE
 from homelab.checks.seen import Group, Seen
 from homelab.model.docker import DockerContainer, DockerNetwork
 from homelab.model.finding import Fix
-from homelab.model.kernel import Namespace
+from homelab.model.kernel import Namespace, Route
 from homelab.model.place import HOST, container, guest_of
 
 CODE = "container-wrong-gateway"
@@ -38,7 +38,19 @@ CODE = "container-wrong-gateway"
 def claims(seen: Seen) -> bool:
     back = seen.is_return or (seen.cause.key or "").endswith("rp_filter")
     asymmetric = seen.cause.kind in ("sysctl", "rule", "policy", "route")
-    return (seen.in_container or seen.in_guest) and back and asymmetric and _leaves_elsewhere(seen)
+    inside = (seen.in_container or seen.in_guest) and back and asymmetric
+    return inside and (_leaves_elsewhere(seen) or _asks_a_neighbour(seen) is not None)
+
+
+def _asks_a_neighbour(seen: Seen) -> Route | None:
+    """The route by which the answer came to another container of the same network, instead of the bridge."""
+    asked = _asked(seen)
+    if asked is None or not seen.at.startswith("container:"):
+        return None
+    own = container(guest_of(seen.place) or HOST, asked.name)
+    source = seen.trace.source
+    route = best_route(_inside(seen), source) if source and seen.at != own else None
+    return route if route is not None and has_address(seen.here, route.via) else None
 
 
 def _asked(seen: Seen) -> DockerContainer | None:
@@ -103,12 +115,25 @@ def _alone(seen: Seen, name: str, network: str, why: str) -> Fix:
 def tells(group: Group) -> Told:
     seen, asked = group[0], _asked(group[0])
     name, network = asked.name if asked else "", seen.judgement.name.network
+    wrong = _asks_a_neighbour(seen)
+    if wrong is not None:
+        return _of_neighbour(seen, name, wrong)
     source = seen.trace.source
     route = best_route(_inside(seen), source) if source else None
     return Told(
         f"{seen.at}: {name} is asked at {seen.target} on {network} and answers through {route.link if route else ''}, "
         f"another network; {seen.cause.text}",
         _fix(seen, name, network),
+    )
+
+
+def _of_neighbour(seen: Seen, name: str, wrong: Route) -> Told:
+    at = container(guest_of(seen.place) or HOST, name)
+    line = command(seen.case, seen.place, "docker", "restart", name)
+    return Told(
+        f"{at}: it answers by `{route_text(wrong)}`, which is {seen.at} and no gateway; {seen.cause.text}",
+        Fix(f"restart container {name}, so that Docker sets its default route again", (), (line,)),
+        at=at,
     )
 
 

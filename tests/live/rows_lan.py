@@ -1,7 +1,7 @@
 """LXD's own filters, ACLs and flushes, and what happens on the LAN: double addresses, clients, a router with state."""
 
 from tests.live.injecting import INVENTORY, Row
-from tests.live.rows_guest import APP, DB, WEB, WEB6
+from tests.live.rows_guest import APP, DB, FRONT, WEB, WEB6
 from tests.live.rows_rules import nft
 
 FILTER = "lxc config device {} web eth0 security.ipv{}_filtering"
@@ -94,5 +94,21 @@ LAN_ROWS = {
         {},
         {"router": "nft delete table inet fw4; iptables -t raw -F PREROUTING"},
         exit=0,
+    ),
+    "legacy iptables of the router": Row(
+        "router-firewall",
+        "router",
+        WEB,
+        {"router": "iptables-legacy -A FORWARD -d 10.90.0.0/16 -j DROP"},
+        {"rule": "-A FORWARD -d 10.90.0.0/16 -j DROP", "tool": "iptables-legacy"},
+        # A flush by plain iptables leaves the accepts that were offered in the other variant.
+        {"router": "iptables-legacy -F FORWARD"},
+    ),
+    "a container whose gateway is its neighbour": Row(
+        "container-wrong-gateway",
+        "container:web/front",
+        WEB,
+        {"web": FRONT + "ip route replace default via 10.90.1.11"},
+        {"at": "container:web/api", "direction": "return"},
     ),
 }
