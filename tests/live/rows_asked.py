@@ -176,7 +176,7 @@ ASKED = {
         },
         edit=expects("container:db/pg", WEB),
     ),
-    "nft of the guest that crashes the host's nft": Row(
+    "rules that crash the host's nft, and no nft in the guest": Row(
         "not-observed",
         "guest:app",
         APP,
@@ -184,11 +184,11 @@ ASKED = {
             "app": "nft add table ip mine; nft 'add set ip mine bad { type ipv4_addr; flags interval; }';"
             " nft 'add element ip mine bad { 10.0.0.0/24 }';"
             " nft 'add chain ip mine transit { type filter hook forward priority -5; }';"
-            " nft add rule ip mine transit ip saddr @bad drop"
+            " nft add rule ip mine transit ip saddr @bad drop; ln -s /bin/false /usr/local/bin/nft"
         },
         {"kind": "unmodelled"},
-        {"app": "nft delete table ip mine 2>/dev/null || :"},
-        hand={"app": "nft delete table ip mine"},
+        {"app": "rm -f /usr/local/bin/nft; nft delete table ip mine 2>/dev/null || :"},
+        hand={"app": "rm /usr/local/bin/nft; nft delete table ip mine"},
         advice="remove the reason, and look again",
         exit=3,
     ),
