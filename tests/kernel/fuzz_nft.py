@@ -44,7 +44,7 @@ MATCHES = (
     "fib saddr oif != 0", "fib daddr . iif type local", "rt classid 0", "socket transparent 1", "meta time > 0", 'meta hour "00:00"-"12:00"',
     "limit rate 5/second", "limit rate over 1/minute", "quota over 1 bytes", "numgen random mod 2 0", "numgen inc mod 2 0", "jhash ip saddr mod 2 0",
     "connlimit", "ct count over 2", "exthdr hbh exists", "tcp option maxseg size 1460", "tcp option sack-perm exists", "@th,16,16 80", "@nh,72,8 6",
-    "meta ibrname x", "meta random < 100", "ipsec in exists", "ether saddr != 02:00:00:00:00:01", "ether type { ip, ip6 }", "meta rtclassid 0", 'ct helper "ftp"',
+    "meta ibrname x", "meta random < 100", "ipsec in exists", "ether saddr != 02:00:00:00:00:01", "ether type arp", "meta rtclassid 0", 'ct helper "ftp"',
     "ct label 1", "ct eventmask 0", 'osf name "Linux"', "ct bytes > 100", "ct avgpkt > 100",
 )  # fmt: skip
 STATEMENTS = (
