@@ -36,7 +36,7 @@ FILES = (
 
 def files() -> dict[str, str]:
     """Every file by its path below share/."""
-    context = click.Context(cli, info_name="homelab")
+    context = click.Context(cli, info_name="homelab", **cli.context_settings)
     pages = {"man/man1/homelab.1": _page("homelab", cli, context, tuple(_of_all()))}
     for name in COMMANDS:
         command = cli.get_command(context, name)

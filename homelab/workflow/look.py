@@ -1,6 +1,6 @@
 """Diagnose and trace: from a snapshot to findings, each with a fix that the model has tried."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -12,7 +12,7 @@ from homelab.model.inventory import Inventory
 from homelab.model.place import Place
 from homelab.model.snapshot import Snapshot
 from homelab.model.trace import Target
-from homelab.workflow.proving import mend, proven
+from homelab.workflow.proving import is_tried, mend, proven
 
 Probe: TypeAlias = Callable[[Place, Sequence[Target]], tuple[str, ...]]
 """Sends a real packet to each target from a place, and says what each met."""
@@ -24,6 +24,8 @@ SEVERITIES = ("error", "warning", "info")
 ROUNDS = 6
 """How many faults may lie one behind the other on one path before the search for the next ends."""
 
+ONE_BY_ONE = 8
+"""With more fixes than this, nobody looks which networks each fault would stop alone."""
 
 NO, UNKNOWN = 1, 3
 """Exit codes: the answer is no; the answer is not known."""
@@ -54,11 +56,31 @@ def diagnose(inventory: Inventory, snapshot: Snapshot) -> Diagnosis:
         if mended is None:
             break
         case = _case(inventory, mended)
+    found |= dict(_alone(first, found))
     tested = replace(first, trials_mended=case.trials)
     every = (*found.values(), *expectation_not_met.FAULT.sees(tested))
     # Errors first; among equals the order in which a packet meets them, and causes before what they spoil.
     order = sorted(every, key=lambda each: SEVERITIES.index(each.severity))
     return Diagnosis(tested, proven(order, first, case))
+
+
+def _alone(first: Case, found: Mapping[Identity, Finding]) -> Iterator[tuple[Identity, Finding]]:
+    """The faults that would stop more networks, were all the others mended: a packet meets one at a time."""
+    mending = {key: each for key, each in found.items() if is_tried(each)}
+    if len(mending) not in range(2, ONE_BY_ONE + 1):
+        return
+    for key, finding in mending.items():
+        hidden = {name for other in mending.values() for name in other.affects} - {*finding.affects}
+        left = mend(first.snapshot, [each for each in mending.values() if each is not finding])
+        if hidden and left is not None:
+            judged = judge(first.inventory, left, hidden)
+            again = findings(Case(first.inventory, left, judged))
+            more = {name for each in again if _identity(each) == key for name in each.affects}
+            if not more <= {*finding.affects}:
+                affects = tuple(
+                    each.name for each in first.judgements if each.name in more | {*finding.affects}
+                )
+                yield key, replace(finding, affects=affects)
 
 
 def _case(inventory: Inventory, snapshot: Snapshot) -> Case:

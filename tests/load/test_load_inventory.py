@@ -345,7 +345,7 @@ ERRORS = {
             "a.yaml:2:58: guests.db.nic.vlan: a VLAN needs a bridge of the host; "
             "write `bridge: br0` beside it"
         ),
-        'a.yaml:2:76: unknown vlan "v"; allowed: none is declared',
+        'a.yaml:2:64: unknown vlan "v"; allowed: none is declared',
     ],
     HOST + "vlans: {v: {id: 5, subnet: 10.1.0.0/24}}\n"
     "guests: {web: {nic: {bridge: b, vlan: v, address: 10.2.0.1, address6: fd00::1}}}": [

@@ -159,7 +159,7 @@ def test_a_signal_lets_what_is_under_way_in_guests_come_to_its_end() -> None:
             other.wait(5)
             time.sleep(0.2)
             signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
-            time.sleep(0.2)
+            time.sleep(1)
         else:
             other.set()
         shop.run(batch)
