@@ -55,7 +55,9 @@ def carry_out(built: World, scripts: Mapping[str, str]) -> None:
 def arrives(built: World, probe: str) -> bool:
     """A real packet of the client comes back: an echo, or with IPv4 ADDRESS:PORT a connection."""
     address, dot, port = probe.partition(":") if "." in probe else (probe, "", "")
-    words = ["python3", "-c", CONNECT, address, port] if dot else ["ping", "-c1", "-W1", address]
+    # A proxy of NDP waits a random while, up to 0.8 seconds (proxy_delay, arp(7)), before it answers.
+    ping = ["ping", "-c3", "-i0.4", "-W1", address]
+    words = ["python3", "-c", CONNECT, address, port] if dot else ping
     inside = ["ip", "netns", "exec", built.names["client"], *words]
     return subprocess.run(inside, capture_output=True, check=False).returncode == 0
 
