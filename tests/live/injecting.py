@@ -128,7 +128,8 @@ look() {
     for s in iptables-nft iptables-legacy ip6tables-nft ip6tables-legacy; do
         $in $s-save 2>/dev/null | grep -E '^-A|DROP' | grep -vE 'homelab:|docker0' | sed 's/ \[.*//'
     done
-    $in nft list tables | grep -vE ' (filter|nat|raw|mangle)$'
+    # LXD leaves its table of bridges there, empty, once it has filtered.
+    $in nft list tables | grep -vE ' (filter|nat|raw|mangle)$|^table bridge lxd$'
     $in ip neigh show nud permanent
     $in grep -rs . /proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf --include=forwarding --include=rp_filter |
         grep -v veth | sort

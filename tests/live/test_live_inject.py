@@ -49,27 +49,6 @@ def names(found: Mapping[str, Any], row: Row) -> bool:
     return (found["fault"], found["at"], said) == (row.code, row.at, dict(row.cause))
 
 
-@pytest.mark.parametrize("row", [ROWS[each] for each in CHOSEN], ids=CHOSEN)
-def test_a_fault_is_the_first_finding_and_its_fix_brings_the_packet_through(
-    healthy: Bench, row: Row
-) -> None:
-    assert row.fresh or healthy.arrives(row.probe, tries=20)
-    try:
-        healthy.run(row.inject)
-        assert not healthy.arrives(row.probe)
-
-        found = healthy.diagnose(row)
-
-        assert names(found[0], row), found
-        fix = found[0]["fix"]
-        assert row.advice in str(fix and (fix["text"], fix["commands"]))
-        if row.mend:
-            healthy.mend(found[:1], row)
-            assert healthy.arrives(row.probe, tries=20), fix
-    finally:
-        healthy.put_right(row.undo)
-
-
 @pytest.mark.parametrize(("first", "second"), DOUBLE, ids=[" and ".join(pair) for pair in DOUBLE])
 def test_of_two_faults_both_are_found_and_mended(healthy: Bench, first: str, second: str) -> None:
     rows = ROWS[first], ROWS[second]
@@ -89,3 +68,24 @@ def test_of_two_faults_both_are_found_and_mended(healthy: Bench, first: str, sec
     finally:
         for row in rows:
             healthy.put_right(row.undo)
+
+
+@pytest.mark.parametrize("row", [ROWS[each] for each in CHOSEN], ids=CHOSEN)
+def test_a_fault_is_the_first_finding_and_its_fix_brings_the_packet_through(
+    healthy: Bench, row: Row
+) -> None:
+    assert row.fresh or healthy.arrives(row.probe, tries=20)
+    try:
+        healthy.run(row.inject)
+        assert not healthy.arrives(row.probe)
+
+        found = healthy.diagnose(row)
+
+        assert names(found[0], row), found
+        fix = found[0]["fix"]
+        assert row.advice in str(fix and (fix["text"], fix["commands"]))
+        if row.mend:
+            healthy.mend(found[:1], row)
+            assert healthy.arrives(row.probe, tries=20), fix
+    finally:
+        healthy.put_right(row.undo)
