@@ -23,7 +23,7 @@ def real() -> dict[str, set[str]]:
         "lab": {row.code for row in ROWS.values()} | quoted("live/test_live_*.py"),
         "namespaces": quoted("kernel/test_kernel_*.py"),
         "capture": {code for each in CODES.values() for code in each.values()},
-        "VLAN kernel": quoted("kernel/vlan_capture.py"),
+        "VLAN kernel": quoted("kernel/vlan_capture.py") | quoted("vm/test_vm_conntrack.py"),
     }
 
 
