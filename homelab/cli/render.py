@@ -38,7 +38,9 @@ def render_command(*, wanted: str, of_router: bool, path: str | None, file: str 
     if wanted in ROUTES:
         declared = inventory(path)
         seen, _ = observe(file, declared)
-        click.echo(_routes(ROUTES[wanted], allocate(declared, seen), seen, of_router), nl=False)
+        click.echo(
+            _routes(ROUTES[wanted], allocate(declared, seen), seen, of_router=of_router), nl=False
+        )
         return 0
     values = {"program": _program(), "inventory": Path(path or DEFAULTS[-1]).absolute()}
     for each in values.values():
@@ -48,7 +50,7 @@ def render_command(*, wanted: str, of_router: bool, path: str | None, file: str 
     return 0
 
 
-def _routes(keeper: str, declared: Inventory, seen: Snapshot, of_router: bool) -> str:  # noqa: FBT001
+def _routes(keeper: str, declared: Inventory, seen: Snapshot, *, of_router: bool) -> str:
     kind = RouterRoute if of_router else HostRoute
     found = tuple(_kept(keeper, kind.desired(declared, seen)))
     if not found:

@@ -160,7 +160,7 @@ def _is_ours(place: Place, network: DockerNetwork, snapshot: Snapshot) -> bool:
 
 
 def route_text(destination: Network, via: Address, link: str) -> str:
-    return f"{destination} via {via} dev {link}"
+    return f"{destination} via {via} dev {link}" if link else f"{destination} via {via}"
 
 
 def leads_there(here: Namespace, destination: Network, via: Address | None, link: str) -> bool:

@@ -201,7 +201,10 @@ def _read(terminal: int, shown: bytes, until: bytes) -> bytes:
     return shown
 
 
-@pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh here")
+@pytest.mark.skipif(
+    not (shutil.which("zsh") or os.environ.get("CI")),
+    reason="zsh is not installed here; in CI that is a failure",
+)
 def test_zsh_completes_at_a_terminal() -> None:
     assert "guest:db" in _typed(
         ["zsh", "-f", "-i"],
@@ -212,7 +215,10 @@ def test_zsh_completes_at_a_terminal() -> None:
     )
 
 
-@pytest.mark.skipif(shutil.which("fish") is None, reason="no fish here")
+@pytest.mark.skipif(
+    not (shutil.which("fish") or os.environ.get("CI")),
+    reason="fish is not installed here; in CI that is a failure",
+)
 def test_fish_is_told() -> None:
     script = "homelab completion fish | source; complete --do-complete 'homelab trace guest:'"
 

@@ -33,16 +33,16 @@ for n in {HOST} {CLIENT}; do ip netns exec $n sysctl -qw net.ipv4.ip_forward=1; 
 GUESTS = """
 set -eu
 mkdir -p /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup
-mkdir -p {0}/lxc {0}/root/bin {0}/root/proc {0}/root/sys {0}/root/dev {0}/root/sbin
+mkdir -p {0}/lxc {0}/tree/bin {0}/tree/proc {0}/tree/sys {0}/tree/dev {0}/tree/sbin
 mount --bind {0}/lxc /var/lib/lxc
-cp {1} {0}/root/bin/busybox; ln -sf busybox {0}/root/bin/sh; ln -sf busybox {0}/root/bin/sleep
-printf '#!/bin/sh\\nwhile :; do sleep 99; done\\n' >{0}/root/sbin/init; chmod +x {0}/root/sbin/init
+cp {1} {0}/tree/bin/busybox; ln -sf busybox {0}/tree/bin/sh; ln -sf busybox {0}/tree/bin/sleep
+printf '#!/bin/sh\\nwhile :; do sleep 99; done\\n' >{0}/tree/sbin/init; chmod +x {0}/tree/sbin/init
 n=10
 for g in web 101 old; do
     n=$((n + 1)); mkdir -p {0}/lxc/$g
     cat >{0}/lxc/$g/config <<EOF
 lxc.uts.name = $g
-lxc.rootfs.path = dir:{0}/root
+lxc.rootfs.path = dir:{0}/tree
 lxc.net.0.type = veth
 lxc.net.0.link = lxcbr0
 lxc.net.0.flags = up

@@ -106,9 +106,9 @@ def test_a_container_in_a_guest_in_a_vlan_is_reached_through_a_tagged_trunk(lab:
     assert '"vlan": 20' in run("bridge", "-j", "vlan").replace('"vlan":20', '"vlan": 20')
     assert pings("router", "10.20.0.12", tries=20)
     sh(
-        "tar -C /bin -cf /run/bb.tar --transform 's,^,bin/,' busybox; lxc file push /run/bb.tar web/root/bb.tar"
+        "tar -C /bin -cf /run/bb.tar --transform 's,^,bin/,' busybox; lxc file push /run/bb.tar web/srv/bb.tar"
     )
-    run("lxc", "exec", "web", "--", "sh", "-c", SERVE.replace("/run/bb.tar", "/root/bb.tar"))
+    run("lxc", "exec", "web", "--", "sh", "-c", SERVE.replace("/run/bb.tar", "/srv/bb.tar"))
     assert pings("router", "10.90.1.10", tries=20)
     (judged,) = lab.diagnosis().case.judgements
     assert judged.reachable is True
